@@ -46,7 +46,7 @@ def create_merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
             nested = create_merge_patch(old, value)
             if nested:
                 patch[key] = nested
-        elif old != value or type(old) is not type(value):
+        elif not _equal(old, value):
             patch[key] = value
     return patch
 
@@ -96,11 +96,22 @@ def _apply_operation(document: Any, operation: Mapping[str, Any]) -> Any:
             value = copy.deepcopy(_find(document, parse_pointer(_required_text(operation, "from"))))
             return _add(document, tokens, value)
         case "test":
-            if _find(document, tokens) != _required(operation, "value"):
+            if not _equal(_find(document, tokens), _required(operation, "value")):
                 raise PatchError("test failed: the value differs")
             return document
         case _:
             raise PatchError("unknown operation: expected add, remove, replace, move, copy or test")
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Equality of JSON values, in which ``true`` is not ``1`` although Python says so."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(value, right[key]) for key, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    return bool(left == right)
 
 
 def _required(operation: Mapping[str, Any], field: str) -> Any:
