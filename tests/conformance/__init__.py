@@ -1,0 +1,1 @@
+"""Other people's cases: conformance kits that live outside the project."""
