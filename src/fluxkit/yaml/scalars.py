@@ -166,7 +166,7 @@ def json_number(value: float) -> int | float:
 
 def needs_quotes(text: str) -> bool:
     """Whether sigs.k8s.io/yaml double-quotes this string because, plain, it would read as another type."""
-    if text in _WORDS or text in YAML11_BOOLEANS or text == "<<":
+    if text in _WORDS or text in YAML11_BOOLEANS:
         return True
     if text[0] not in _NUMERIC_START:
         return False
