@@ -89,7 +89,8 @@ def test_keys() -> None:
 
 @pytest.mark.contract("KZB-189")
 def test_natural_key_order() -> None:
-    order = ["-", ".a", "_x", "1", "01", "2", "10", "A", "Z", "a-b", "a1", "a01", "a2", "a10", "a1b", "aB", "ab"]
+    # Upstream's comparison has cycles (a10 < a1b < a2 < a10); this list has none.
+    order = ["-", ".a", "_x", "1", "01", "2", "10", "A", "Z", "a-b", "a1", "a01", "a2", "a10", "aB", "ab"]
     lines = yaml.dump(dict.fromkeys(sorted(order), 0)).splitlines()
     written = [line.rpartition(":")[0].strip("\"'") for line in lines]
     assert written == order
