@@ -1,0 +1,74 @@
+"""``spec.dependsOn``: which dependency holds an object back, and which cycles can never resolve.
+
+Pure. Texts and order follow fluxcd/kustomize-controller ``checkDependencies``. Upstream leaves the members of a cycle
+waiting for ever; here the cycle is told by name.
+"""
+
+from collections.abc import Callable
+
+from fluxkit.api import Kustomization
+from fluxkit.objects import ObjectKey
+
+__all__ = ["DependencyNotReady", "check_dependencies", "dependency_keys", "find_cycle"]
+
+Lookup = Callable[[ObjectKey], Kustomization | None]
+
+
+class DependencyNotReady(Exception):
+    """A dependency is missing, not ready, or behind the revision of the shared source."""
+
+
+def dependency_keys(kustomization: Kustomization) -> list[ObjectKey]:
+    """The Kustomizations that this one depends on, in the order of the spec."""
+    own = kustomization.metadata.namespace
+    return [ObjectKey(dependency.namespace or own, dependency.name) for dependency in kustomization.spec.depends_on]
+
+
+def check_dependencies(kustomization: Kustomization, revision: str, lookup: Lookup) -> None:
+    """Raises :class:`DependencyNotReady` with the first unmet dependency in list order.
+
+    ``revision`` is that of the source's current artifact: a dependency on the same source must have applied it too,
+    or the dependant would run against a newer revision first.
+    """
+    cycle = find_cycle(kustomization.key, lookup)
+    if cycle:
+        path = " -> ".join(map(str, cycle))
+        raise DependencyNotReady(f"circular dependency detected: {path}")
+    for key in dependency_keys(kustomization):
+        dependency = lookup(key)
+        if dependency is None:
+            raise DependencyNotReady(f"dependency '{key}' not found: Kustomization '{key}' does not exist")
+        if not _is_ready(dependency):
+            raise DependencyNotReady(f"dependency '{key}' is not ready")
+        if _source(dependency) == _source(kustomization) and dependency.status.last_applied_revision != revision:
+            raise DependencyNotReady(f"dependency '{key}' revision is not up to date")
+
+
+def _is_ready(kustomization: Kustomization) -> bool:
+    status = kustomization.status
+    return status.observed_generation == kustomization.metadata.generation and any(
+        condition.type == "Ready" and condition.status == "True" for condition in status.conditions
+    )
+
+
+def _source(kustomization: Kustomization) -> tuple[str, str, str]:
+    reference = kustomization.spec.source_ref
+    return (reference.kind, reference.name, reference.namespace or kustomization.metadata.namespace)
+
+
+def find_cycle(start: ObjectKey, lookup: Lookup) -> list[ObjectKey]:
+    """A path of dependencies from ``start`` back to itself, or an empty list."""
+    visited: set[ObjectKey] = set()
+    stack: list[tuple[ObjectKey, list[ObjectKey]]] = [(start, [start])]
+    while stack:
+        key, path = stack.pop()
+        current = lookup(key)
+        if current is None:
+            continue
+        for dependency in dependency_keys(current):
+            if dependency == start:
+                return [*path, start]
+            if dependency not in visited:
+                visited.add(dependency)
+                stack.append((dependency, [*path, dependency]))
+    return []

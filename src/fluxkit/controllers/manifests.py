@@ -1,0 +1,155 @@
+"""From a source tree and a Kustomization's spec to the objects to apply: overlay, build, substitution.
+
+One function, :func:`build_manifests`, that reads files below the source root and nothing else, so that it runs in a
+worker process under limits. Order and error texts follow fluxcd/kustomize-controller
+``internal/controller/kustomization_controller.go`` (``generate`` and ``build``).
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fluxkit import envsubst, yaml
+from fluxkit.api.kustomize import KustomizationSpec, PostBuild
+from fluxkit.controllers.overlay import OverlayError, generate_overlay
+from fluxkit.kustomize import BuildOptions, KustomizeError
+from fluxkit.kustomize import build as kustomize_build
+from fluxkit.objects import Object, annotations_of, gvk_of, key_of, labels_of
+
+__all__ = ["BuildFailed", "BuildInputs", "BuildRequest", "Manifests", "build_manifests"]
+
+_VARIABLE_NAME = r"^[_[:alpha:]][_[:alpha:][:digit:]]*$"
+_VALID_NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*")
+_SUBSTITUTE_KEY = "kustomize.toolkit.fluxcd.io/substitute"
+
+
+class BuildFailed(Exception):
+    """The objects cannot be built; the text says which file, object or variable is at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """Everything a build depends on besides the files of the source."""
+
+    root: Path
+    """Root of the unpacked source; nothing outside is read."""
+    path: str
+    """Directory to build, relative to the root, as resolved from ``spec.path``."""
+    spec: KustomizationSpec
+    variables: Mapping[str, str] = field(default_factory=dict)
+    strict_substitutions: bool = True
+    allow_remote_bases: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInputs:
+    """Paths relative to the root that decided the result: contents read, folders listed, names found missing."""
+
+    files: frozenset[str]
+    directories: frozenset[str]
+    absent: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """Objects in build order, the digest ``sha256:<hex>`` of their text, and what they were built from."""
+
+    objects: list[Object]
+    digest: str
+    inputs: BuildInputs
+
+
+def build_manifests(request: BuildRequest) -> Manifests:
+    """Builds the objects of one Kustomization. Raises :class:`BuildFailed`."""
+    try:
+        overlay = generate_overlay(request.root, request.path, request.spec)
+    except (OverlayError, yaml.YAMLError) as error:
+        raise BuildFailed(str(error)) from None
+    options = BuildOptions(
+        root=request.root,
+        load_restrictor="none",
+        allow_remote=request.allow_remote_bases,
+        overlay={overlay.path: overlay.content},
+    )
+    try:
+        result = kustomize_build(request.root / request.path, options)
+    except KustomizeError as error:
+        raise BuildFailed(f"kustomize build failed: {error}") from None
+    objects = list(result)
+    for obj in objects:
+        key = key_of(obj)
+        if not (key.name and obj.get("kind") and obj.get("apiVersion")):
+            raise BuildFailed(f"failed to decode Kubernetes apiVersion, kind and name from: {_summary(obj)}")
+    text = result.text
+    if request.spec.post_build is not None:
+        objects = _substitute(objects, request.spec.post_build, request)
+        text = yaml.dump_all(objects)
+    made_up = frozenset({overlay.path}) - overlay.files
+    inputs = BuildInputs(
+        files=(result.files | overlay.files) - made_up,
+        directories=result.dirs | overlay.directories,
+        absent=result.absent | overlay.absent | made_up,
+    )
+    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return Manifests([obj for obj in _expand_lists(objects) if not _is_kustomize_config(obj)], digest, inputs)
+
+
+def _summary(obj: Object) -> str:
+    shown = {key: obj[key] for key in ("apiVersion", "kind", "metadata") if key in obj}
+    return yaml.dump(shown)
+
+
+def _is_kustomize_config(obj: Object) -> bool:
+    gvk = gvk_of(obj)
+    return gvk.kind == "Kustomization" and gvk.group == "kustomize.config.k8s.io"
+
+
+def _expand_lists(objects: list[Object]) -> list[Object]:
+    expanded: list[Object] = []
+    for obj in objects:
+        items = obj.get("items")
+        if str(obj.get("kind", "")).endswith("List") and isinstance(items, list):
+            expanded.extend(_expand_lists(items))
+        else:
+            expanded.append(obj)
+    return expanded
+
+
+def _substitute(objects: list[Object], post_build: PostBuild, request: BuildRequest) -> list[Object]:
+    variables = dict(request.variables)
+    variables.update({name: value.replace("\n", "") for name, value in post_build.substitute.items()})
+    if not variables and post_build.substitute_strategy != "Always":
+        return objects
+    return [_substitute_object(obj, variables, strict=request.strict_substitutions) for obj in objects]
+
+
+def _substitute_object(obj: Object, variables: Mapping[str, str], *, strict: bool) -> Object:
+    if "disabled" in (labels_of(obj).get(_SUBSTITUTE_KEY), annotations_of(obj).get(_SUBSTITUTE_KEY)):
+        return obj
+    for name in variables:
+        if not _VALID_NAME.fullmatch(name):
+            cause = f"envsubst error: '{name}' var name is invalid, must match '{_VARIABLE_NAME}'"
+            raise _post_build_failed(obj, cause)
+    try:
+        text = yaml.dump(obj)
+        expanded = envsubst.substitute(text, variables, strict=strict)
+        if expanded == text:
+            return obj
+        result = yaml.load(expanded)
+    except envsubst.SubstitutionError as error:
+        raise _post_build_failed(obj, f"envsubst error: variable substitution failed: {error}") from None
+    except yaml.YAMLError as error:
+        # the text may quote values that came from a Secret, so only the place is told
+        place = f" at line {error.line} of the substituted object" if error.line else ""
+        raise _post_build_failed(obj, f"envsubst error: YAMLToJSON: the result is not valid YAML{place}") from None
+    if not isinstance(result, dict):
+        raise _post_build_failed(obj, "envsubst error: the result is not an object")
+    return result
+
+
+def _post_build_failed(obj: Object, cause: str) -> BuildFailed:
+    gvk = gvk_of(obj)
+    kind = f"{gvk.kind}.{gvk.version or '[noVer]'}.{gvk.group or '[noGrp]'}"
+    return BuildFailed(f"post build failed for '{kind}/{key_of(obj).name}': {cause}")
