@@ -1,0 +1,192 @@
+"""The manager: starts what a process consists of, and ends it in good order.
+
+Probes and metrics come first, then (with leader election) the lease, then services and controllers, each on its own: a
+controller whose caches do not sync holds up no other. The end is orderly: runs are cancelled and waited for up to the
+graceful timeout, events are drained, caches and endpoints close, the lease is released.
+
+Upstream: controller-runtime ``pkg/manager`` as fluxcd's ``main.go`` files configure it.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from fluxkit.kube import CacheRegistry, Client
+from fluxkit.runtime.controller import Controller
+from fluxkit.runtime.logging import get_logger
+from fluxkit.runtime.metrics import Metrics
+from fluxkit.runtime.serve import Endpoints
+
+__all__ = ["Drainable", "Leadership", "LeadershipLost", "Manager", "Service", "StopSignals"]
+
+_DRAIN_TIMEOUT = 5.0
+
+
+class Service(Protocol):
+    """A part of the process that runs until it is cancelled, for example the artifact server."""
+
+    async def run(self) -> None: ...
+
+
+class Drainable(Protocol):
+    """Something with a backlog that is worth a few seconds at shutdown, for example an event recorder."""
+
+    async def drain(self, timeout: float) -> None: ...
+
+
+class Leadership(Protocol):
+    """An election that decides which of several processes works."""
+
+    async def acquire(self) -> None: ...
+
+    async def hold(self) -> None:
+        """Keeps the leadership; returns or raises only when it is lost."""
+        ...
+
+    async def release(self) -> None: ...
+
+
+class LeadershipLost(Exception):
+    """Another process may be working by now: this one must end at once."""
+
+
+class Manager:
+    """Runs controllers against one API server.
+
+    Addresses are ``[host]:port``; ``0`` or the empty text disables an endpoint. ``graceful_timeout`` is how many
+    seconds running reconciles get to end after they were cancelled.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        health_addr: str = ":9440",
+        metrics_addr: str = ":8080",
+        graceful_timeout: float = 30.0,
+        metrics: Metrics | None = None,
+        election: Leadership | None = None,
+        services: Sequence[Service] = (),
+    ) -> None:
+        self.client = client
+        self.caches = CacheRegistry(client)
+        self.metrics = metrics if metrics is not None else Metrics()
+        self.endpoints = Endpoints(self.metrics, metrics_addr=metrics_addr, health_addr=health_addr)
+        self.controllers: list[Controller] = []
+        self._graceful_timeout = graceful_timeout
+        self._election = election
+        self._services: list[Service] = list(services)
+        self._drainables: list[Drainable] = []
+        self._log = get_logger()
+
+    def add(self, controller: Controller) -> None:
+        """Adds a controller; must be called before :meth:`run`."""
+        self.controllers.append(controller)
+
+    def add_service(self, service: Service) -> None:
+        """Adds a service that runs while the manager leads."""
+        self._services.append(service)
+
+    def drain_at_shutdown(self, drainable: Drainable) -> None:
+        self._drainables.append(drainable)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs everything until ``stop`` is set, then shuts down.
+
+        Raises ``OSError`` if an endpoint cannot be bound, :class:`LeadershipLost`, and whatever ended a service.
+        """
+        await self.endpoints.start()
+        try:
+            if self._election is not None and not await _before(self._election.acquire(), stop):
+                return
+            try:
+                await self._lead(stop)
+            finally:
+                if self._election is not None:
+                    await self._election.release()
+        finally:
+            await self.caches.stop()
+            await self.endpoints.stop()
+
+    async def _lead(self, stop: asyncio.Event) -> None:
+        tasks = [
+            *(asyncio.create_task(service.run(), name=type(service).__name__) for service in self._services),
+            *(
+                asyncio.create_task(controller.run(self.client, self.caches, self.metrics), name=controller.name)
+                for controller in self.controllers
+            ),
+        ]
+        if self._election is not None:
+            tasks.append(asyncio.create_task(self._election.hold(), name="leader election"))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            # nothing but the stop ends in normal operation: any other end is a failure of the whole process
+            await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            ended = [task for task in tasks if task.done()]
+            await self._end(tasks)
+        for task in ended:
+            await task
+            raise RuntimeError(f"{task.get_name()} ended unexpectedly")
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=self._graceful_timeout)
+            if pending:
+                names = ", ".join(sorted(task.get_name() for task in pending))
+                self._log.error(
+                    "Not all runs ended within the grace period",
+                    {"graceful timeout": self._graceful_timeout, "running": names},
+                )
+        await asyncio.gather(*(drainable.drain(_DRAIN_TIMEOUT) for drainable in self._drainables))
+
+
+async def _before(operation: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Awaits the operation unless stopped; tells whether it completed."""
+    work = asyncio.ensure_future(operation)
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+    if work.done():
+        work.result()
+        return True
+    work.cancel()
+    await asyncio.wait({work})
+    return False
+
+
+class StopSignals:
+    """SIGTERM and SIGINT set an event; the second one ends the process at once with status 1.
+
+    Use as a context manager in the main thread, around :meth:`Manager.run`.
+    """
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._signals = (signal.SIGTERM, signal.SIGINT)
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            loop.add_signal_handler(number, self._received)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            loop.remove_signal_handler(number)
+
+    def _received(self) -> None:
+        if self._stop.is_set():
+            os._exit(1)
+        self._stop.set()
