@@ -1,0 +1,277 @@
+"""The chapters of the story, in order."""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from demo.fleet import Fleet
+from demo.narrator import DemoFailed, Narrator
+from fluxkit.api import GitRepository, Kustomization
+from fluxkit.kube import Client, ClusterConfig, PatchKind, WatchCache
+from fluxkit.objects import GroupVersionKind, Object
+from testbed import Controllers, GitServer, TestCluster
+
+__all__ = ["play"]
+
+_DEADLINE = 60.0
+_NAMESPACE = "flux-system"
+_KUSTOMIZATIONS = ("flux-system", "infrastructure", "apps-staging", "apps-production")
+_DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
+_PASSWORD = "correct horse battery staple"
+_EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+async def play(directory: Path, *, keep: bool) -> None:
+    """Plays everything in ``directory``, which is emptied first. Raises :class:`DemoFailed`."""
+    cluster = TestCluster(directory / "cluster")
+    await cluster.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    narrator = Narrator({"KUBECONFIG": str(cluster.kubeconfig), "XDG_STATE_HOME": str(directory / "state")})
+    async with contextlib.AsyncExitStack() as stack:
+        story = await _set_up(narrator, cluster, directory, stack)
+        try:
+            await story.install()
+            await story.look_around()
+            await story.change()
+            await story.drift()
+            await story.remove()
+            await story.break_and_heal()
+        except TimeoutError as error:
+            raise DemoFailed(f"{error or 'a step took too long'}; the controllers' log is {story.log_file}") from error
+        narrator.say("")
+        narrator.say("Everything held.")
+        if keep:
+            await story.hand_over()
+
+
+async def _set_up(narrator: Narrator, cluster: TestCluster, directory: Path, stack: contextlib.AsyncExitStack) -> "_Story":
+    narrator.chapter("A Kubernetes API and the controllers, on this machine")
+    narrator.say("The sandbox is a Kubernetes API server in one process: no cluster, no containers.")
+    await cluster.start()
+    stack.push_async_callback(cluster.stop)
+    narrator.say(f"API server ready at {cluster.server}")
+    controllers = Controllers(cluster.kubeconfig, directory / "controllers")
+    await controllers.start()
+    stack.push_async_callback(controllers.stop)
+    narrator.say(f"Controllers started; their log is {controllers.log_file}")
+
+    narrator.chapter("A fleet repository, served over HTTP")
+    narrator.say("The repository is examples/; git http-backend serves it and asks for a password.")
+    fleet = Fleet(narrator, directory / "git" / "fleet.git", directory / "clone")
+    await fleet.create(_EXAMPLES)
+    server = GitServer(directory / "git", username="flux", password=_PASSWORD)
+    await server.start()
+    stack.push_async_callback(server.stop)
+    client = await stack.enter_async_context(Client(ClusterConfig.load(str(cluster.kubeconfig))))
+    cache = WatchCache(client, Kustomization.GVK)
+    watching = asyncio.create_task(cache.run())
+    stack.callback(watching.cancel)
+    narrator.say(f"Fleet repository at {server.url('fleet.git')}")
+    return _Story(narrator, cluster, controllers.log_file, fleet, server.url("fleet.git"), client, cache)
+
+
+class _Story:
+    def __init__(
+        self,
+        narrator: Narrator,
+        cluster: TestCluster,
+        log_file: Path,
+        fleet: Fleet,
+        url: str,
+        client: Client,
+        kustomizations: WatchCache,
+    ) -> None:
+        self._narrator = narrator
+        self._cluster = cluster
+        self.log_file = log_file
+        self._fleet = fleet
+        self._url = url
+        self._client = client
+        self._kustomizations = kustomizations
+
+    async def install(self) -> None:
+        self._narrator.chapter("Install, and let the cluster follow the repository")
+        await self._narrator.run("flux", "install")
+        await self._client.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "git-credentials", "namespace": _NAMESPACE},
+                "stringData": {"username": "flux", "password": _PASSWORD},
+            }
+        )
+        await self._narrator.run(
+            "flux", "create", "source", "git", "flux-system", f"--url={self._url}", "--branch=main",
+            "--interval=1m", "--secret-ref=git-credentials",
+        )  # fmt: skip
+        await self._narrator.run(
+            "flux", "create", "kustomization", "flux-system", "--source=GitRepository/flux-system",
+            "--path=./clusters/sandbox", "--prune=true", "--interval=10m",
+        )  # fmt: skip
+        await self._wait("all Kustomizations are ready", lambda: all(map(self._is_ready, _KUSTOMIZATIONS)))
+        self._narrator.holds(
+            self._transition("infrastructure") <= min(map(self._transition, ("apps-staging", "apps-production"))),
+            "infrastructure became ready before the apps that depend on it",
+            "the order of becoming ready is another",
+        )
+
+    async def look_around(self) -> None:
+        self._narrator.chapter("What runs where, and why")
+        await self._narrator.run("flux", "get", "all", "-A")
+        tree = await self._narrator.run("flux", "tree", "kustomization", "flux-system")
+        self._narrator.holds("Deployment/production/podinfo" in tree, "the tree leads to every object", "it does not")
+
+    async def change(self) -> None:
+        self._narrator.chapter("A change: commit, push, done")
+        path = "apps/base/podinfo/deployment.yaml"
+        self._fleet.write(path, self._fleet.read(path).replace("podinfo:6.9.0", "podinfo:6.9.1"))
+        revision = await self._fleet.push("Update podinfo to 6.9.1")
+        pushed = time.perf_counter()
+        await self._reconcile_source()
+        await self._wait(f"{revision} is applied", lambda: all(self._applied(name, revision) for name in _KUSTOMIZATIONS))
+        elapsed = time.perf_counter() - pushed
+        image = await self._image("staging")
+        self._narrator.holds(
+            image.endswith("podinfo:6.9.1"), f"staging runs {image}, {elapsed * 1000:.0f} ms after the push", f"it runs {image}"
+        )
+
+    async def drift(self) -> None:
+        self._narrator.chapter("Somebody works around Git")
+        deployments = WatchCache(self._client, _DEPLOYMENT)
+        async with _running(deployments):
+            await deployments.wait_synced()
+            uid = _uid(deployments.get("staging", "podinfo"))
+            self._narrator.say("Deleting Deployment staging/podinfo, setting the image of production/podinfo by hand.")
+            await self._client.delete(_DEPLOYMENT, "podinfo", "staging")
+            await self._client.patch(
+                _DEPLOYMENT, "podinfo", "production", kind=PatchKind.MERGE, field_manager="kubectl-edit",
+                patch={"spec": {"replicas": 1}},
+            )  # fmt: skip
+            edited = time.perf_counter()
+
+            def restored(cache: WatchCache) -> bool:
+                recreated, scaled = cache.get("staging", "podinfo"), cache.get("production", "podinfo")
+                return _uid(recreated) not in ("", uid) and scaled is not None and scaled["spec"]["replicas"] == 3
+
+            await deployments.wait_for(restored, _DEADLINE)
+            elapsed = time.perf_counter() - edited
+        self._narrator.holds(True, f"both are as Git says again, after {elapsed * 1000:.0f} ms", "")
+
+    async def remove(self) -> None:
+        self._narrator.chapter("What leaves Git leaves the cluster")
+        path = "apps/production/kustomization.yaml"
+        self._fleet.remove("apps/production/poddisruptionbudget.yaml")
+        self._fleet.write(path, self._fleet.read(path).replace("  - poddisruptionbudget.yaml\n", ""))
+        revision = await self._fleet.push("Remove the disruption budget")
+        await self._reconcile_source()
+        await self._wait(f"{revision} is applied", lambda: self._applied("apps-production", revision))
+        budgets = await self._client.list(GroupVersionKind("policy", "v1", "PodDisruptionBudget"), "production")
+        self._narrator.holds(
+            not budgets.items, "PodDisruptionBudget production/podinfo was pruned", f"{len(budgets.items)} are left"
+        )
+
+    async def break_and_heal(self) -> None:
+        self._narrator.chapter("A broken manifest harms nothing that works")
+        path = "apps/base/redis/service.yaml"
+        self._fleet.write(path, self._fleet.read(path).replace("    - name: redis", "    - name: redis\n  broken: ["))
+        revision = await self._fleet.push("Break the redis Service")
+        await self._reconcile_source()
+        await self._wait("the failure is reported", lambda: self._message("apps-staging", "BuildFailed") != "")
+        message = self._message("apps-staging", "BuildFailed")
+        await self._narrator.run("flux", "get", "kustomizations")
+        self._narrator.holds(path in message, "the status names the file", message)
+        events = await self._narrator.run("flux", "events", "--for", "Kustomization/apps-staging", "--types=Warning")
+        self._narrator.holds(path in events, "so does an event", "no event tells")
+        self._narrator.holds(
+            (await self._image("staging")).endswith("6.9.1"), "what worked still runs", "the Deployment is not as it was"
+        )
+        await self._wait("unaffected parts follow", lambda: self._applied("infrastructure", revision))
+        self._narrator.holds(True, "parts that the broken file does not concern moved on to the new revision", "")
+        self._narrator.say("A revert is the cure.")
+        revision = await self._fleet.revert()
+        await self._reconcile_source()
+        await self._wait("all is well again", lambda: all(self._applied(name, revision) for name in _KUSTOMIZATIONS))
+        await self._narrator.run("flux", "get", "kustomizations")
+
+    async def hand_over(self) -> None:
+        self._narrator.say(f"Left running until you press Ctrl-C. Kubeconfig: {self._cluster.kubeconfig}")
+        self._narrator.say(f"  export KUBECONFIG={self._cluster.kubeconfig}")
+        for command in (
+            "flux get all -A",
+            "flux tree kustomization flux-system",
+            "flux events -A",
+            "flux reconcile kustomization apps-staging --with-source",
+            "kubectl -n production get deployments",
+        ):
+            self._narrator.say(f"  {command}")
+        self._narrator.say(f"  The fleet's clone is {self._fleet.clone}: edit, commit and push there.")
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def _reconcile_source(self) -> None:
+        """What a webhook, or ``flux reconcile source git``, does."""
+        requested = datetime.now(UTC).isoformat()
+        await self._client.patch(
+            GitRepository.GVK, "flux-system", _NAMESPACE, kind=PatchKind.MERGE,
+            patch={"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": requested}}},
+        )  # fmt: skip
+
+    async def _wait(self, what: str, condition: Callable[[], bool]) -> None:
+        try:
+            await self._kustomizations.wait_for(lambda _: condition(), _DEADLINE)
+        except TimeoutError:
+            states = [f"{name}: {self._ready(name)}" for name in _KUSTOMIZATIONS]
+            raise DemoFailed(f"expected that {what}\n   but: " + "\n   ".join(states)) from None
+
+    def _kustomization(self, name: str) -> Kustomization | None:
+        obj = self._kustomizations.get(_NAMESPACE, name)
+        return None if obj is None else Kustomization.decode(obj)
+
+    def _ready(self, name: str) -> tuple[str, str, str]:
+        """Status, reason and message of the Ready condition."""
+        kustomization = self._kustomization(name)
+        for condition in kustomization.status.conditions if kustomization else ():
+            if condition.type == "Ready":
+                return condition.status, condition.reason, condition.message
+        return "Missing", "", ""
+
+    def _is_ready(self, name: str) -> bool:
+        return self._ready(name)[0] == "True"
+
+    def _applied(self, name: str, revision: str) -> bool:
+        kustomization = self._kustomization(name)
+        return kustomization is not None and (
+            kustomization.status.last_applied_revision == revision and self._is_ready(name)
+        )
+
+    def _message(self, name: str, reason: str) -> str:
+        _, actual, message = self._ready(name)
+        return message if actual == reason else ""
+
+    def _transition(self, name: str) -> str:
+        kustomization = self._kustomization(name)
+        conditions = kustomization.status.conditions if kustomization else ()
+        return next((each.last_transition_time for each in conditions if each.type == "Ready"), "")
+
+    async def _image(self, namespace: str) -> str:
+        deployment = await self._client.get(_DEPLOYMENT, "podinfo", namespace)
+        return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def _uid(obj: Object | None) -> str:
+    return "" if obj is None else str(obj["metadata"]["uid"])
+
+
+@contextlib.asynccontextmanager
+async def _running(cache: WatchCache) -> AsyncIterator[None]:
+    task = asyncio.create_task(cache.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
