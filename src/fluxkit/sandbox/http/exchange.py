@@ -1,0 +1,133 @@
+"""One HTTP exchange: the request as handlers see it, and the ways to answer it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import yaml
+from aiohttp import web
+
+from fluxkit.sandbox.identity import User
+from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
+
+__all__ = ["Exchange", "MAX_BODY", "flag", "respond", "respond_error"]
+
+MAX_BODY = 3 * 1024 * 1024
+"""Bytes of a request body, as the real server's default."""
+
+_COMMON = {"Cache-Control": "no-cache, private"}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request with its authenticated user; handlers append texts for ``Warning`` headers."""
+
+    request: web.BaseRequest
+    user: User
+    query: Mapping[str, str]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def manager(self) -> str:
+        """Field manager: the query's, or the user agent up to its first slash."""
+        given = self.query.get("fieldManager")
+        if given:
+            if len(given) > 128:
+                raise bad_request("fieldManager: Invalid value: may not be more than 128 bytes")
+            return given
+        return self.request.headers.get("User-Agent", "").partition("/")[0] or "unknown"
+
+    @property
+    def dry_run(self) -> bool:
+        given = self.query.get("dryRun")
+        if given in (None, ""):
+            return False
+        if given != "All":
+            raise bad_request(f'dryRun: Unsupported value: "{given}": supported values: "All"')
+        return True
+
+    @property
+    def field_validation(self) -> str:
+        given = self.query.get("fieldValidation", "")
+        if given not in ("", "Strict", "Warn", "Ignore"):
+            raise bad_request(
+                f'fieldValidation: Unsupported value: "{given}": supported values: "Ignore", "Strict", "Warn"'
+            )
+        return given or "Warn"
+
+    async def body(self) -> bytes:
+        data = await self.request.read()
+        if len(data) > MAX_BODY:
+            raise StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY}")
+        return data
+
+    async def document(self) -> dict[str, Any]:
+        """The body as an object; raises BadRequest or UnsupportedMediaType."""
+        data = await self.body()
+        media = self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip()
+        if media not in ("application/json", "application/yaml", "application/x-yaml", "*/*", ""):
+            raise unsupported_media_type(["application/json", "application/yaml"])
+        return decode_object(data, yaml_allowed=media.endswith("yaml"))
+
+
+def decode_object(data: bytes, *, yaml_allowed: bool) -> dict[str, Any]:
+    """A JSON (or YAML) object; raises BadRequest."""
+    value = decode(data, yaml_allowed=yaml_allowed)
+    if not isinstance(value, dict):
+        raise bad_request("the object provided is unrecognized (must be of type Object)")
+    return value
+
+
+def decode(data: bytes, *, yaml_allowed: bool) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if not yaml_allowed:
+            raise bad_request(f"couldn't parse the body as JSON: {error}") from error
+    try:
+        return yaml.load(data, _LOADER)
+    except yaml.YAMLError as error:
+        raise bad_request(f"error decoding YAML: {error}") from error
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def flag(query: Mapping[str, str], name: str) -> bool:
+    """A boolean query parameter as Go's ``strconv.ParseBool`` reads it; raises BadRequest."""
+    text = query.get(name, "")
+    if text in ("", "0", "f", "F", "false", "FALSE", "False"):
+        return False
+    if text in ("1", "t", "T", "true", "TRUE", "True"):
+        return True
+    raise bad_request(f'invalid value for "{name}": strconv.ParseBool: parsing "{text}": invalid syntax')
+
+
+def _warning_header(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'299 - "{escaped}"'
+
+
+def respond(
+    body: bytes | dict[str, Any],
+    *,
+    status: int = 200,
+    content_type: str = "application/json",
+    warnings: list[str] | None = None,
+) -> web.Response:
+    response = web.Response(
+        body=body if isinstance(body, bytes) else orjson.dumps(body),
+        status=status,
+        headers={"Content-Type": content_type, **_COMMON},
+    )
+    for text in dict.fromkeys(warnings or ()):
+        response.headers.add("Warning", _warning_header(text))
+    return response
+
+
+def respond_error(error: StatusError, warnings: list[str] | None = None) -> web.Response:
+    response = respond(error.as_object(), status=error.code, warnings=warnings)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response

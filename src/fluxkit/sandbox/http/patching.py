@@ -1,0 +1,62 @@
+"""PATCH: from a content type and a body to a function of the live object."""
+
+from typing import Any
+
+from fluxkit import jsonpatch
+from fluxkit.objects import Object
+from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.http.exchange import decode, decode_object
+from fluxkit.sandbox.registry import Transform
+from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
+
+__all__ = ["APPLY", "transform_for"]
+
+JSON = "application/json-patch+json"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+MAX_OPERATIONS = 10000
+
+
+def media_type(resource: Resource, header: str) -> str:
+    """The patch type of a Content-Type header; raises UnsupportedMediaType."""
+    media = header.partition(";")[0].strip()
+    supported = [JSON, MERGE, APPLY] if resource.custom is not None else [JSON, MERGE, STRATEGIC, APPLY]
+    if media not in supported:
+        raise unsupported_media_type(supported)
+    return media
+
+
+def transform_for(resource: Resource, media: str, data: bytes) -> Transform:
+    """How a JSON, merge or strategic merge patch changes an object."""
+    if media == JSON:
+        operations = decode(data, yaml_allowed=False)
+        if not isinstance(operations, list):
+            raise bad_request("a JSON patch is a list of operations")
+        if len(operations) > MAX_OPERATIONS:
+            text = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+            raise StatusError(413, "RequestEntityTooLarge", text)
+        return lambda live: _json(live, operations)
+    patch = decode_object(data, yaml_allowed=False)
+    if media == MERGE:
+        return lambda live: _object(jsonpatch.apply_merge_patch(live, patch))
+    return lambda live: _strategic(resource, live, patch)
+
+
+def _json(live: Object, operations: list[Any]) -> Object:
+    try:
+        return _object(jsonpatch.apply_json_patch(live, operations))
+    except jsonpatch.PatchError as error:
+        raise StatusError(
+            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
+        ) from error
+
+
+def _strategic(resource: Resource, live: Object, patch: Object) -> Object:
+    return _object(jsonpatch.apply_merge_patch(live, patch))
+
+
+def _object(value: Any) -> Object:
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        raise bad_request("the patch does not leave an object with metadata")
+    return value

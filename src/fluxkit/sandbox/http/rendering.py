@@ -1,0 +1,105 @@
+"""Renderings of stored objects: plain, PartialObjectMetadata, Table; single, in lists, and in watch events."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from fluxkit.objects import Object
+from fluxkit.sandbox import tables
+from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.conversion import convert, encoded, list_item
+from fluxkit.sandbox.http.negotiation import Accepted
+from fluxkit.sandbox.store import Record
+
+__all__ = ["Rendering"]
+
+_META = "meta.k8s.io/v1"
+
+
+class Rendering:
+    """How one request wants to see objects of one resource. ``key`` names the rendering among watchers of a change."""
+
+    def __init__(self, resource: Resource, accepted: Accepted, include_object: str = "") -> None:
+        self.resource = resource
+        self.kind = accepted.kind
+        self.include_object = include_object or "Metadata"
+        self.key = f"{resource.api_version}|{self.kind}|{self.include_object if self.kind == 'Table' else ''}"
+
+    def one(self, record: Record) -> bytes:
+        """The response to a request for a single object."""
+        if not self.kind:
+            return encoded(record.body, self.resource)
+        obj = convert(record.decode(), self.resource)
+        if self.kind == "Table":
+            return orjson.dumps(
+                self._table([obj], {"resourceVersion": obj["metadata"].get("resourceVersion", "")}, True)
+            )
+        return orjson.dumps(_partial(obj))
+
+    def many(self, records: Sequence[Record], metadata: dict[str, Any]) -> bytes:
+        """The response to a list request."""
+        resource = self.resource
+        if self.kind == "Table":
+            return orjson.dumps(self._table((convert(item.decode(), resource) for item in records), metadata, True))
+        if self.kind:
+            kind, api_version = "PartialObjectMetadataList", _META
+            items = b",".join(orjson.dumps(_partial(item.decode())) for item in records)
+        else:
+            kind, api_version = resource.list_kind or resource.kind + "List", resource.api_version
+            items = b",".join(list_item(item.body, resource) for item in records)
+        head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": metadata})
+        return head[:-1] + b',"items":[' + items + b"]}"
+
+    def event_object(self, record: Record) -> bytes:
+        """The object of a watch event."""
+        if not self.kind:
+            return encoded(record.body, self.resource)
+        obj = convert(record.decode(), self.resource)
+        if self.kind == "Table":
+            return orjson.dumps(self._table([obj], {"resourceVersion": obj["metadata"]["resourceVersion"]}, False))
+        return orjson.dumps(_partial(obj))
+
+    def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
+        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if annotations:
+            metadata["annotations"] = annotations
+        if self.kind == "PartialObjectMetadata":
+            obj: Object = {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": metadata}
+        else:
+            obj = {"kind": self.resource.kind, "apiVersion": self.resource.api_version, "metadata": metadata}
+            if self.kind == "Table":
+                row = {
+                    "cells": [],
+                    "object": {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": metadata},
+                }
+                obj = {
+                    "kind": "Table",
+                    "apiVersion": _META,
+                    "metadata": {"resourceVersion": str(revision)},
+                    "columnDefinitions": [],
+                    "rows": [row],
+                }
+        return orjson.dumps(obj)
+
+    def _table(self, objects: Iterable[Object], metadata: dict[str, Any], headed: bool) -> Object:
+        columns = tables.columns(self.resource)
+        rows = []
+        for obj in objects:
+            row: dict[str, Any] = {"cells": tables.cells(columns, obj)}
+            if self.include_object == "Object":
+                row["object"] = obj
+            elif self.include_object == "Metadata":
+                row["object"] = _partial(obj)
+            rows.append(row)
+        return {
+            "kind": "Table",
+            "apiVersion": _META,
+            "metadata": metadata,
+            "columnDefinitions": [column.definition() for column in columns],
+            "rows": rows,
+        }
+
+
+def _partial(obj: Object) -> Object:
+    return {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": obj["metadata"]}

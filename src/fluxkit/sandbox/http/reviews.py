@@ -1,0 +1,82 @@
+"""Reviews: objects that are answered, not stored (access reviews, token reviews)."""
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from fluxkit.objects import Object
+from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.http.exchange import Exchange, respond
+from fluxkit.sandbox.http.request import RequestInfo
+from fluxkit.sandbox.identity import Attributes, User
+from fluxkit.sandbox.status import method_not_supported
+
+if TYPE_CHECKING:
+    from fluxkit.sandbox.http.server import APIServer
+
+__all__ = ["handle", "is_review"]
+
+_GROUPS = ("authorization.k8s.io", "authentication.k8s.io")
+
+
+def is_review(resource: Resource) -> bool:
+    return resource.group in _GROUPS
+
+
+async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
+    obj = await exchange.document()
+    spec: dict[str, Any] = obj.get("spec") or {}
+    match resource.kind:
+        case "SelfSubjectAccessReview":
+            status = _access(server, exchange.user, spec)
+        case "SubjectAccessReview" | "LocalSubjectAccessReview":
+            extra = {name: tuple(values) for name, values in (spec.get("extra") or {}).items()}
+            user = User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
+            status = _access(server, user, spec)
+        case "SelfSubjectRulesReview":
+            status = server.authorizer.rules(exchange.user, spec.get("namespace") or "")
+        case "SelfSubjectReview":
+            status = {"userInfo": exchange.user.as_object()}
+        case "TokenReview":
+            status = _token(server, spec)
+        case _:
+            raise method_not_supported(info.verb, resource.plural, resource.group)
+    metadata = {"creationTimestamp": None, **(obj.get("metadata") or {})}
+    answer: Object = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+    if spec:
+        answer["spec"] = spec
+    answer["status"] = status
+    return respond(answer, status=201)
+
+
+def _access(server: "APIServer", user: User, spec: dict[str, Any]) -> dict[str, Any]:
+    wanted = spec.get("resourceAttributes")
+    if wanted:
+        attributes = Attributes(
+            user,
+            wanted.get("verb", ""),
+            wanted.get("group", ""),
+            wanted.get("version", ""),
+            wanted.get("resource", ""),
+            wanted.get("subresource", ""),
+            wanted.get("namespace", ""),
+            wanted.get("name", ""),
+        )
+    else:
+        other = spec.get("nonResourceAttributes") or {}
+        attributes = Attributes(user, other.get("verb", ""), path=other.get("path", "/"))
+    decision = server.authorizer.authorize(attributes)
+    status: dict[str, Any] = {"allowed": decision.allowed}
+    if decision.reason:
+        status["reason"] = decision.reason
+    return status
+
+
+def _token(server: "APIServer", spec: dict[str, Any]) -> dict[str, Any]:
+    user = server.authenticator.token_user(spec.get("token") or "")
+    if user is None:
+        return {"user": {}, "error": "invalid bearer token"}
+    status: dict[str, Any] = {"authenticated": True, "user": user.as_object()}
+    if spec.get("audiences"):
+        status["audiences"] = spec["audiences"]
+    return status

@@ -1,0 +1,158 @@
+"""Watch streams: initial events, changes through selectors, bookmarks, expiry.
+
+One buffer write per wake-up, whatever the number of changes; a change is encoded once per rendering.
+"""
+
+import asyncio
+import random
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.http.exchange import Exchange, flag
+from fluxkit.sandbox.http.negotiation import negotiate
+from fluxkit.sandbox.http.reading import Selection, check_match, parse_revision
+from fluxkit.sandbox.http.rendering import Rendering
+from fluxkit.sandbox.http.request import RequestInfo
+from fluxkit.sandbox.registry import Registry
+from fluxkit.sandbox.status import Cause, StatusError, invalid
+from fluxkit.sandbox.store import Change, Record, Watcher
+
+__all__ = ["watch"]
+
+BOOKMARK_SECONDS = 60.0
+_MIN_TIMEOUT = 1800.0
+
+
+def _event(kind: str, body: bytes) -> bytes:
+    return b'{"type":"' + kind.encode() + b'","object":' + body + b"}\n"
+
+
+def _error(error: StatusError) -> bytes:
+    return _event("ERROR", orjson.dumps(error.as_object()))
+
+
+async def watch(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.StreamResponse:
+    query = exchange.query
+    accepted = negotiate(exchange.request.headers.get("Accept", ""))
+    selection = Selection(resource, info, query)
+    rendering = Rendering(resource, accepted, query.get("includeObject", ""))
+    bookmarks = flag(query, "allowWatchBookmarks")
+    store = registry.store
+    initial, from_state = _initial(query)
+    response = web.StreamResponse(headers={"Content-Type": accepted.content_type, "Cache-Control": "no-cache, private"})
+    response.enable_chunked_encoding()
+    timeout = _timeout(query.get("timeoutSeconds", ""))
+    deadline = asyncio.get_running_loop().time() + timeout
+    # The state below is taken at one moment: records as they are, and every later change.
+    start = store.revision if from_state else parse_revision(query.get("resourceVersion", ""))
+    records: list[Record] = []
+    watcher: Watcher | None = None
+    failure = b""
+    try:
+        if from_state:
+            records = list(selection.filter(store.records(resource.key, info.namespace))) if initial != "skip" else []
+        watcher = store.watch(resource.key, info.namespace, start)
+    except StatusError as error:
+        failure = _error(error)
+    try:
+        await store.durable(min(start, store.revision))
+        await response.prepare(exchange.request)
+        if watcher is None:
+            await response.write(failure)
+            return response
+        first = b"".join(_event("ADDED", rendering.event_object(record)) for record in records)
+        if initial == "bookmark" and bookmarks:
+            first += _event("BOOKMARK", rendering.bookmark(start, {"k8s.io/initial-events-end": "true"}))
+        if first:
+            await response.write(first)
+        await _stream(response, watcher, selection, rendering, start, deadline, bookmarks, store)
+    except (ConnectionResetError, ConnectionAbortedError):
+        return response
+    finally:
+        if watcher is not None:
+            store.unwatch(watcher)
+    if watcher.closed == "dropped" and exchange.request.transport is not None:
+        exchange.request.transport.abort()
+    return response
+
+
+def _initial(query: Any) -> tuple[str, bool]:
+    """How to begin: (events | bookmark | skip, whether from current state rather than from a given revision)."""
+    match = check_match(query, watch=True)
+    asked = query.get("resourceVersion", "")
+    if "sendInitialEvents" in query:
+        if match != "NotOlderThan":
+            detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            raise invalid("ListOptions", "meta.k8s.io", "", [Cause.forbidden("resourceVersionMatch", detail)])
+        if flag(query, "sendInitialEvents"):
+            return "bookmark", True
+        return "skip", asked in ("", "0")
+    return "events", asked in ("", "0")
+
+
+def _timeout(text: str) -> float:
+    try:
+        seconds = int(text) if text else 0
+    except ValueError:
+        seconds = 0
+    return float(seconds) if seconds > 0 else _MIN_TIMEOUT * (1 + random.random())
+
+
+async def _stream(
+    response: web.StreamResponse,
+    watcher: Watcher,
+    selection: Selection,
+    rendering: Rendering,
+    start: int,
+    deadline: float,
+    bookmarks: bool,
+    store: Any,
+) -> None:
+    loop = asyncio.get_running_loop()
+    next_bookmark = loop.time() + BOOKMARK_SECONDS
+    while True:
+        now = loop.time()
+        wake = min(deadline, next_bookmark) if bookmarks else deadline
+        try:
+            async with asyncio.timeout(wake - now):
+                await watcher.wait()
+        except TimeoutError:
+            if bookmarks:
+                await response.write(_event("BOOKMARK", rendering.bookmark(store.committed)))
+            if loop.time() >= deadline:
+                return
+            next_bookmark = loop.time() + BOOKMARK_SECONDS
+            continue
+        chunks: list[bytes] = []
+        while watcher.changes:
+            change = watcher.changes.popleft()
+            if change.revision > start:
+                line = _line(change, selection, rendering)
+                if line:
+                    chunks.append(line)
+        if chunks:
+            await response.write(b"".join(chunks))
+        if watcher.closed:
+            return
+
+
+def _line(change: Change, selection: Selection, rendering: Rendering) -> bytes:
+    """The watch event that a change means to a selection; empty when it means nothing."""
+    if not selection:
+        kind = "DELETED" if change.deleted else "ADDED" if change.previous is None else "MODIFIED"
+        line = change.rendered.get(rendering.key)
+        if line is None:
+            line = change.rendered[rendering.key] = _event(kind, rendering.event_object(change.record))
+        return line
+    before = change.previous is not None and selection.matches(change.previous)
+    after = not change.deleted and selection.matches(change.record)
+    if before and after:
+        return _event("MODIFIED", rendering.event_object(change.record))
+    if after:
+        return _event("ADDED", rendering.event_object(change.record))
+    if before:
+        return _event("DELETED", rendering.event_object(change.record))
+    return b""

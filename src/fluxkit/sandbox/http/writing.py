@@ -1,0 +1,137 @@
+"""POST, PUT, PATCH and DELETE of objects."""
+
+from typing import Any
+
+from aiohttp import web
+
+from fluxkit.sandbox import strategies
+from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.http import patching
+from fluxkit.sandbox.http.exchange import Exchange, decode_object, flag, respond
+from fluxkit.sandbox.http.negotiation import negotiate
+from fluxkit.sandbox.http.reading import Selection
+from fluxkit.sandbox.http.rendering import Rendering
+from fluxkit.sandbox.http.request import RequestInfo
+from fluxkit.sandbox.registry import DeleteOptions, Registry, WriteOptions
+from fluxkit.sandbox.status import Cause, bad_request, invalid, success
+from fluxkit.sandbox.store import Record
+
+__all__ = ["create", "delete", "delete_collection", "patch", "update"]
+
+
+def write_options(exchange: Exchange) -> WriteOptions:
+    return WriteOptions(
+        manager=exchange.manager,
+        dry_run=exchange.dry_run,
+        field_validation=exchange.field_validation,
+        force=flag(exchange.query, "force"),
+        warnings=exchange.warnings,
+    )
+
+
+async def _answer(
+    registry: Registry, resource: Resource, exchange: Exchange, record: Record, status: int = 200
+) -> web.Response:
+    accepted = negotiate(exchange.request.headers.get("Accept", ""))
+    await registry.store.durable(min(record.revision, registry.store.revision))
+    rendering = Rendering(resource, accepted, exchange.query.get("includeObject", ""))
+    return respond(rendering.one(record), status=status, content_type=accepted.content_type, warnings=exchange.warnings)
+
+
+async def create(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
+    obj = await exchange.document()
+    record = registry.create(resource, info.namespace, obj, write_options(exchange))
+    return await _answer(registry, resource, exchange, record, 201)
+
+
+async def update(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
+    obj = await exchange.document()
+    record, created = registry.update(
+        resource, info.namespace, info.name, obj, write_options(exchange), subresource=info.subresource
+    )
+    return await _answer(registry, resource, exchange, record, 201 if created else 200)
+
+
+async def patch(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
+    data = await exchange.body()
+    media = patching.media_type(resource, exchange.request.headers.get("Content-Type", ""))
+    options = write_options(exchange)
+    if media == patching.APPLY:
+        if not exchange.query.get("fieldManager"):
+            raise invalid(
+                "PatchOptions", "meta.k8s.io", "", [Cause.required("fieldManager", "is required for apply patch")]
+            )
+        intent = decode_object(data, yaml_allowed=True)
+        record, created = registry.apply(
+            resource, info.namespace, info.name, intent, options, subresource=info.subresource
+        )
+        return await _answer(registry, resource, exchange, record, 201 if created else 200)
+    if "force" in exchange.query:
+        raise invalid(
+            "PatchOptions", "meta.k8s.io", "", [Cause.forbidden("force", "may not be specified for non-apply patch")]
+        )
+    transform = patching.transform_for(resource, media, data)
+    record = registry.patch(resource, info.namespace, info.name, transform, options, subresource=info.subresource)
+    return await _answer(registry, resource, exchange, record)
+
+
+async def delete_options(exchange: Exchange) -> DeleteOptions:
+    """DeleteOptions of the body, or of the query where the body says nothing."""
+    data = await exchange.body()
+    given: dict[str, Any] = decode_object(data, yaml_allowed=True) if data.strip() else {}
+    query = exchange.query
+    propagation = given.get("propagationPolicy") or query.get("propagationPolicy", "")
+    orphan = given.get("orphanDependents")
+    if orphan is None and query.get("orphanDependents"):
+        orphan = flag(query, "orphanDependents")
+    if orphan is not None:
+        if propagation:
+            detail = "orphanDependents and deletionPropagation cannot be both set"
+            raise invalid("DeleteOptions", "meta.k8s.io", "", [Cause.invalid("propagationPolicy", propagation, detail)])
+        propagation = "Orphan" if orphan else "Background"
+    if propagation not in ("", "Background", "Foreground", "Orphan"):
+        supported = ["Background", "Foreground", "Orphan"]
+        raise invalid(
+            "DeleteOptions", "meta.k8s.io", "", [Cause.not_supported("propagationPolicy", propagation, supported)]
+        )
+    preconditions = given.get("preconditions") or {}
+    grace: Any = given.get("gracePeriodSeconds")
+    if grace is None and query.get("gracePeriodSeconds"):
+        grace = query["gracePeriodSeconds"]
+    dry_run = given.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    if dry_run not in ([], ["All"]):
+        raise bad_request(f'dryRun: Unsupported value: {dry_run}: supported values: "All"')
+    try:
+        seconds = None if grace is None else int(grace)
+    except ValueError as error:
+        raise bad_request(f"gracePeriodSeconds: {grace!r} is not a number of seconds") from error
+    return DeleteOptions(
+        propagation,
+        str(preconditions.get("uid") or ""),
+        str(preconditions.get("resourceVersion") or ""),
+        seconds,
+        bool(dry_run),
+    )
+
+
+async def delete(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
+    options = await delete_options(exchange)
+    record, gone = registry.delete(resource, info.namespace, info.name, options)
+    if not gone or resource.key in strategies.RETURN_DELETED:
+        return await _answer(registry, resource, exchange, record)
+    await registry.store.durable(min(record.revision, registry.store.revision))
+    return respond(success(resource.plural, resource.group, info.name, record.uid), warnings=exchange.warnings)
+
+
+async def delete_collection(
+    registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange
+) -> web.Response:
+    options = await delete_options(exchange)
+    selection = Selection(resource, info, exchange.query)
+    records = list(selection.filter(registry.store.records(resource.key, info.namespace)))
+    for record in records:
+        registry.delete(resource, *record.key, options)
+    await registry.store.durable(registry.store.revision)
+    rendering = Rendering(resource, negotiate(exchange.request.headers.get("Accept", "")))
+    body = rendering.many(records, {"resourceVersion": str(registry.store.revision)})
+    return respond(body, warnings=exchange.warnings)

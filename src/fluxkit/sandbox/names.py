@@ -1,0 +1,109 @@
+"""Names, labels and generated suffixes: the syntax rules of kubernetes/apimachinery ``pkg/util/validation``.
+
+Each ``is_*`` function returns the problem in upstream's words, or the empty string.
+"""
+
+import re
+import secrets
+
+__all__ = [
+    "GENERATED_SUFFIX_LENGTH",
+    "generate_name",
+    "is_dns1035_label",
+    "is_dns1123_label",
+    "is_dns1123_subdomain",
+    "is_label_value",
+    "is_path_segment",
+    "is_qualified_name",
+]
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+
+_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+GENERATED_SUFFIX_LENGTH = 5
+_MAX_GENERATED_BASE = 63 - GENERATED_SUFFIX_LENGTH
+
+_SUBDOMAIN_PROBLEM = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end "
+    "with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_LABEL_PROBLEM = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_LABEL_1035_PROBLEM = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end "
+    "with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_QUALIFIED_PROBLEM = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_LABEL_VALUE_PROBLEM = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+    "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+
+
+def _too_long(limit: int) -> str:
+    return f"must be no more than {limit} characters"
+
+
+def is_dns1123_subdomain(name: str) -> str:
+    if len(name) > 253:
+        return _too_long(253)
+    return "" if _SUBDOMAIN.fullmatch(name) else _SUBDOMAIN_PROBLEM
+
+
+def is_dns1123_label(name: str) -> str:
+    if len(name) > 63:
+        return _too_long(63)
+    return "" if _LABEL.fullmatch(name) else _LABEL_PROBLEM
+
+
+def is_dns1035_label(name: str) -> str:
+    if len(name) > 63:
+        return _too_long(63)
+    return "" if _LABEL_1035.fullmatch(name) else _LABEL_1035_PROBLEM
+
+
+def is_path_segment(name: str) -> str:
+    """RBAC objects and a few others take any name that fits into a URL path segment."""
+    if name in (".", ".."):
+        return f"may not be '{name}'"
+    for character in "/%":
+        if character in name:
+            return f"may not contain '{character}'"
+    return ""
+
+
+def is_qualified_name(name: str) -> str:
+    prefix, slash, part = name.rpartition("/")
+    if slash:
+        if not prefix:
+            return "prefix part must be non-empty"
+        problem = is_dns1123_subdomain(prefix)
+        if problem:
+            return f"prefix part {problem}"
+    if not part:
+        return "name part must be non-empty"
+    if len(part) > 63:
+        return f"name part {_too_long(63)}"
+    return "" if _QUALIFIED.fullmatch(part) else f"name part {_QUALIFIED_PROBLEM}"
+
+
+def is_label_value(value: str) -> str:
+    if len(value) > 63:
+        return _too_long(63)
+    return "" if not value or _QUALIFIED.fullmatch(value) else _LABEL_VALUE_PROBLEM
+
+
+def generate_name(base: str) -> str:
+    """``generateName``'s base, cut to fit a label, plus five random characters."""
+    suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(GENERATED_SUFFIX_LENGTH))
+    return base[:_MAX_GENERATED_BASE] + suffix

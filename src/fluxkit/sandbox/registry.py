@@ -1,0 +1,444 @@
+"""The generic registry: the rules that every object obeys on its way into the store.
+
+Mirrors kubernetes/apiserver ``pkg/registry/generic/registry`` and ``pkg/registry/rest``: name rules, system metadata,
+optimistic concurrency, what a main or status update may touch, generation, finalizers, deletion. All methods decide and
+write synchronously on the event loop; they return a :class:`~fluxkit.sandbox.store.Record`, and a caller that answers a
+client awaits ``store.durable(record.revision)`` first. In-process controllers use the same methods and thereby the same
+rules.
+"""
+
+import copy
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import orjson
+
+from fluxkit.objects import Object
+from fluxkit.sandbox import names, strategies
+from fluxkit.sandbox.catalog import Catalog, Resource
+from fluxkit.sandbox.conversion import convert
+from fluxkit.sandbox.fields import FieldManagement
+from fluxkit.sandbox.status import (
+    Cause,
+    StatusError,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+)
+from fluxkit.sandbox.store import Key, Record, Store
+from fluxkit.sandbox.typecheck import TypeChecks
+from fluxkit.timestamps import format_time, now
+
+__all__ = ["DeleteOptions", "Registry", "WriteOptions"]
+
+ORPHAN = "orphan"
+FOREGROUND = "foregroundDeletion"
+
+Transform = Callable[[Object], Object]
+"""From the live object (a private copy) to the wanted one."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What a write request says beside its object."""
+
+    manager: str = "unknown"
+    dry_run: bool = False
+    field_validation: str = "Ignore"
+    """Strict, Warn or Ignore; upstream's server-side default is Warn."""
+    force: bool = False
+    """Server-side apply only: take conflicting fields over."""
+    warnings: list[str] | None = None
+    """Collects texts for Warning headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    propagation: str = ""
+    """Background, Foreground, Orphan, or empty for the default."""
+    uid: str = ""
+    resource_version: str = ""
+    grace_period: int | None = None
+    dry_run: bool = False
+
+
+class Registry:
+    """Creates, reads, changes and deletes objects of all served resources."""
+
+    def __init__(self, store: Store, catalog: Catalog, fields: FieldManagement, types: TypeChecks) -> None:
+        self.store = store
+        self.catalog = catalog
+        self.fields = fields
+        self.types = types
+
+    # Reading
+
+    def find(self, resource: Resource, namespace: str, name: str) -> Record | None:
+        return self.store.get(resource.key, (namespace, name))
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Record:
+        record = self.store.get(resource.key, (namespace, name))
+        if record is None:
+            raise not_found(resource.plural, resource.group, name)
+        return record
+
+    def decode(self, resource: Resource, record: Record) -> Object:
+        """The object in the resource's version."""
+        return convert(record.decode(), resource)
+
+    def list(self, resource: Resource, namespace: str = "") -> Iterator[Record]:
+        return self.store.records(resource.key, namespace)
+
+    # Creating
+
+    def create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions) -> Record:
+        """Creates an object; ``obj`` is consumed. Raises AlreadyExists, Invalid, Forbidden, NotFound (namespace)."""
+        self._check_identity(resource, namespace, "", obj)
+        metadata = obj["metadata"]
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = self._free_name(resource, namespace, metadata["generateName"])
+        if metadata.get("resourceVersion"):
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
+        if not metadata.get("name"):
+            raise invalid(
+                resource.kind, resource.group, "", [Cause.required("metadata.name", "name or generateName is required")]
+            )
+        self._check_namespace(resource, namespace, metadata["name"])
+        new = self._prepare_create(resource, namespace, obj, options)
+        key = (namespace, new["metadata"]["name"])
+        if self.store.get(resource.key, key) is not None:
+            raise already_exists(resource.plural, resource.group, key[1])
+        new = self.fields.updated(resource, None, new, options.manager, "")
+        return self._insert(resource, key, new, options)
+
+    def _insert(self, resource: Resource, key: Key, new: Object, options: WriteOptions) -> Record:
+        stored = convert(new, resource, to_storage=True)
+        if options.dry_run:
+            return Record.of(key, self.store.revision, stored, orjson.dumps(stored))
+        return self.store.put(resource.key, key, stored)
+
+    def _free_name(self, resource: Resource, namespace: str, base: str) -> str:
+        for _ in range(8):
+            name = names.generate_name(base)
+            if self.store.get(resource.key, (namespace, name)) is None:
+                return name
+        raise already_exists(resource.plural, resource.group, name)
+
+    def _prepare_create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions) -> Object:
+        metadata = obj["metadata"]
+        for system in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+            metadata.pop(system, None)
+        metadata["uid"] = str(uuid.uuid4())
+        metadata["creationTimestamp"] = format_time(now())
+        if namespace:
+            metadata["namespace"] = namespace
+        if resource.has_status and resource.key not in strategies.STATUS_ON_CREATE:
+            obj.pop("status", None)
+        obj = self.types.admit(resource, obj, None, options.field_validation, options.warnings)
+        if strategies.has_generation(resource):
+            obj["metadata"]["generation"] = 1
+        strategies.prepare_create(resource, obj)
+        self._validate(resource, obj, None)
+        return obj
+
+    # Updating
+
+    def update(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        obj: Object,
+        options: WriteOptions,
+        *,
+        subresource: str = "",
+    ) -> tuple[Record, bool]:
+        """Replaces an object (PUT); the flag tells whether it was created instead. ``obj`` is consumed."""
+        self._check_identity(resource, namespace, name, obj)
+        live = self.find(resource, namespace, name)
+        if live is None:
+            if subresource or resource.key not in strategies.CREATE_ON_UPDATE:
+                raise not_found(resource.plural, resource.group, name)
+            obj["metadata"].pop("resourceVersion", None)
+            return self.create(resource, namespace, obj, options), True
+        given = obj["metadata"].get("resourceVersion")
+        if not given and resource.custom is not None:
+            raise invalid(
+                resource.kind,
+                resource.group,
+                name,
+                [
+                    Cause(
+                        "FieldValueInvalid",
+                        "metadata.resourceVersion",
+                        "Invalid value: 0: must be specified for an update",
+                    )
+                ],
+            )
+        return self._change(resource, live, lambda _: obj, options, subresource, None), False
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        transform: Transform,
+        options: WriteOptions,
+        *,
+        subresource: str = "",
+    ) -> Record:
+        """Changes an object by a function of its live state; the function sees the requested version."""
+        return self._change(resource, self.get(resource, namespace, name), transform, options, subresource, None)
+
+    def apply(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        intent: Object,
+        options: WriteOptions,
+        *,
+        subresource: str = "",
+    ) -> tuple[Record, bool]:
+        """Server-side apply; the flag tells whether the object was created. Raises Conflict naming the managers."""
+        self._check_identity(resource, namespace, name, intent)
+        live = self.find(resource, namespace, name)
+        if intent["metadata"].get("managedFields"):
+            raise bad_request("metadata.managedFields must be nil")
+        if live is None:
+            if subresource:
+                raise not_found(resource.plural, resource.group, name)
+            if intent["metadata"].get("uid"):
+                raise conflict(
+                    resource.plural,
+                    resource.group,
+                    name,
+                    f"uid mismatch: the provided object specified uid {intent['metadata']['uid']}, and no existing object was found",
+                )
+            self._check_namespace(resource, namespace, name)
+            intent["metadata"].pop("resourceVersion", None)
+            checked = self.types.check_intent(resource, intent, options.field_validation, options.warnings)
+            merged = self.fields.applied(resource, None, checked, options.manager, options.force, "")
+            managed = merged["metadata"].pop("managedFields", None)
+            new = self._prepare_create(resource, namespace, merged, options)
+            if managed is not None:
+                new["metadata"]["managedFields"] = managed
+            return self._insert(resource, (namespace, name), new, options), True
+        checked = self.types.check_intent(resource, intent, options.field_validation, options.warnings)
+
+        def transform(old: Object) -> Object:
+            return self.fields.applied(resource, old, checked, options.manager, options.force, subresource)
+
+        return self._change(resource, live, transform, options, subresource, "Apply"), False
+
+    def _change(
+        self,
+        resource: Resource,
+        live: Record,
+        transform: Transform,
+        options: WriteOptions,
+        subresource: str,
+        operation: str | None,
+    ) -> Record:
+        old = self.decode(resource, live)
+        new = transform(copy.deepcopy(old))
+        self._check_preconditions(resource, old, new)
+        managed = new["metadata"].get("managedFields") if operation == "Apply" else None
+        self._keep_system_metadata(old, new)
+        if subresource == "status":
+            new = strategies.prepare_status_update(resource, old, new)
+        elif subresource == "":
+            strategies.prepare_update(resource, old, new)
+        new = self.types.admit(resource, new, old, options.field_validation, options.warnings)
+        if operation == "Apply":
+            if managed is not None:
+                new["metadata"]["managedFields"] = managed
+        else:
+            new = self.fields.updated(resource, old, new, options.manager, subresource)
+        if self._same(old, new):
+            return live
+        if subresource != "status" and strategies.spec_changed(resource, old, new):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        self._validate(resource, new, old)
+        stored = convert(new, resource, to_storage=True)
+        if options.dry_run:
+            return Record.of(live.key, live.revision, stored, orjson.dumps(stored))
+        return self._store_update(resource, live, stored)
+
+    def _store_update(self, resource: Resource, live: Record, stored: Object) -> Record:
+        """Writes an update; one that takes the last finalizer off a deleted object removes it."""
+        metadata = stored["metadata"]
+        if live.deleting and not metadata.get("finalizers") and not strategies.holds(resource, stored):
+            if metadata.get("deletionGracePeriodSeconds") in (None, 0):
+                self.store.put(resource.key, live.key, stored)
+                return self.store.remove(resource.key, live.key)
+        return self.store.put(resource.key, live.key, stored)
+
+    def _same(self, old: Object, new: Object) -> bool:
+        if old == new:
+            return True
+        before, after = old["metadata"], new["metadata"]
+        if before.get("managedFields") == after.get("managedFields"):
+            return False
+        # A write that only refreshes timestamps of field managers changes nothing.
+        return _without_times(old) == _without_times(new)
+
+    def _keep_system_metadata(self, old: Object, new: Object) -> None:
+        before, after = old["metadata"], new["metadata"]
+        for system in (
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+            "resourceVersion",
+            "namespace",
+            "selfLink",
+        ):
+            if system in before:
+                after[system] = before[system]
+            else:
+                after.pop(system, None)
+        if "generateName" in before:
+            after["generateName"] = before["generateName"]
+        for emptied in ("finalizers", "ownerReferences", "labels", "annotations"):
+            if emptied in after and not after[emptied]:
+                del after[emptied]
+
+    # Checks
+
+    def _check_identity(self, resource: Resource, namespace: str, name: str, obj: Object) -> None:
+        """Kind, version, name and namespace of a body agree with the URL; absent ones are filled in."""
+        api_version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
+        if api_version != resource.api_version:
+            raise bad_request(
+                f"the API version in the data ({api_version}) does not match the expected API version ({resource.api_version})"
+            )
+        if kind != resource.kind:
+            raise bad_request(f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})")
+        obj["apiVersion"], obj["kind"] = api_version, kind
+        metadata = obj.get("metadata")
+        if metadata is None:
+            metadata = obj["metadata"] = {}
+        if not isinstance(metadata, dict):
+            raise bad_request(f"{resource.kind}.metadata: expected an object")
+        given = metadata.get("namespace") or namespace
+        if resource.namespaced and given != namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        if resource.namespaced:
+            metadata["namespace"] = namespace
+        else:
+            metadata.pop("namespace", None)
+        if name:
+            if metadata.get("name", name) != name:
+                raise bad_request(
+                    f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
+                )
+            metadata["name"] = name
+
+    def _check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
+        if not resource.namespaced:
+            return
+        record = self.store.get("namespaces", ("", namespace))
+        if record is None:
+            raise not_found("namespaces", "", namespace)
+        if record.deleting:
+            text = f"unable to create new content in namespace {namespace} because it is being terminated"
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
+            raise forbidden(resource.plural, resource.group, name, text, [cause])
+
+    def _check_preconditions(self, resource: Resource, old: Object, new: Object) -> None:
+        before = old["metadata"]
+        after = new.setdefault("metadata", {})
+        name = before["name"]
+        if after.get("uid") and after["uid"] != before.get("uid"):
+            raise conflict(
+                resource.plural,
+                resource.group,
+                name,
+                f"Precondition failed: UID in precondition: {after['uid']}, UID in object meta: {before.get('uid')}",
+            )
+        given = after.get("resourceVersion")
+        if given and given != before["resourceVersion"]:
+            raise conflict(
+                resource.plural,
+                resource.group,
+                name,
+                "the object has been modified; please apply your changes to the latest version and try again",
+            )
+        if after.get("name") != name:
+            raise invalid(
+                resource.kind,
+                resource.group,
+                name,
+                [Cause.invalid("metadata.name", after.get("name", ""), "field is immutable")],
+            )
+
+    def _validate(self, resource: Resource, new: Object, old: Object | None) -> None:
+        causes = strategies.validate_metadata(resource, new, old)
+        causes += self.types.validate(resource, new, old)
+        if causes:
+            raise invalid(resource.kind, resource.group, new["metadata"]["name"], causes)
+
+    # Deleting
+
+    def delete(self, resource: Resource, namespace: str, name: str, options: DeleteOptions) -> tuple[Record, bool]:
+        """Deletes an object; the flag tells whether it is gone already (False: finalizers or a grace period hold it)."""
+        live = self.get(resource, namespace, name)
+        self._check_delete_preconditions(resource, live, options)
+        old = live.decode()
+        metadata = old["metadata"]
+        finalizers = strategies.deletion_finalizers(resource, metadata, options.propagation)
+        grace = strategies.grace_period(resource, old, options.grace_period)
+        held = bool(finalizers) or strategies.holds(resource, old)
+        if not held and not grace:
+            if options.dry_run:
+                return live, True
+            return self.store.remove(resource.key, live.key), True
+        if live.deleting:
+            unchanged = finalizers == (metadata.get("finalizers") or [])
+            shorter = grace < metadata.get("deletionGracePeriodSeconds", 0)
+            if unchanged and not shorter:
+                return live, False
+        else:
+            metadata["deletionTimestamp"] = strategies.deletion_timestamp(grace)
+            if metadata.get("generation"):
+                metadata["generation"] += 1
+        metadata["deletionGracePeriodSeconds"] = grace
+        if finalizers:
+            metadata["finalizers"] = finalizers
+        else:
+            metadata.pop("finalizers", None)
+        strategies.mark_terminating(resource, old)
+        if options.dry_run:
+            return replace(live, body=orjson.dumps(old)), False
+        return self.store.put(resource.key, live.key, old), False
+
+    def _check_delete_preconditions(self, resource: Resource, live: Record, options: DeleteOptions) -> None:
+        name = live.key[1]
+        if options.uid and options.uid != live.uid:
+            text = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {live.uid}"
+            raise conflict(resource.plural, resource.group, name, text)
+        if options.resource_version and options.resource_version != str(live.revision):
+            text = (
+                f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
+                f"ResourceVersion in object meta: {live.revision}"
+            )
+            raise conflict(resource.plural, resource.group, name, text)
+
+
+def _without_times(obj: Object) -> Object:
+    metadata = dict(obj["metadata"])
+    metadata["managedFields"] = [
+        {name: value for name, value in entry.items() if name != "time"}
+        for entry in metadata.get("managedFields") or ()
+    ]
+    return {**obj, "metadata": metadata}

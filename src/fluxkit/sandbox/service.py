@@ -1,0 +1,121 @@
+"""One running sandbox in the foreground: opens the storage, wires the parts, listens, and shuts down in order."""
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from fluxkit.sandbox import bootstrap
+from fluxkit.sandbox.apply import SchemaFieldManagement
+from fluxkit.sandbox.authentication import Authenticator
+from fluxkit.sandbox.builtin import builtin_resources
+from fluxkit.sandbox.catalog import Catalog
+from fluxkit.sandbox.certificates import write_private
+from fluxkit.sandbox.directory import Credentials, Layout
+from fluxkit.sandbox.http.documents import Documents
+from fluxkit.sandbox.http.server import APIServer
+from fluxkit.sandbox.identity import AllowAll
+from fluxkit.sandbox.kubeconfig import kubeconfig
+from fluxkit.sandbox.registry import Registry
+from fluxkit.sandbox.storage import Storage
+from fluxkit.sandbox.store import Store
+from fluxkit.sandbox.typecheck import NoTypeChecks
+from fluxkit.sandbox.validation.schemas import Schemas
+
+__all__ = ["run", "serve"]
+
+_log = logging.getLogger("fluxkit.sandbox")
+
+HOST = "127.0.0.1"
+_SHUTDOWN_SECONDS = 2.0
+
+
+def _tls(layout: Layout) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(layout.pki / "server.crt", layout.pki / "server.key")
+    context.load_verify_locations(layout.pki / "ca.crt")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def build(store: Store, credentials: Credentials, address: Callable[[], str]) -> APIServer:
+    """Wires the parts around a store."""
+    catalog = Catalog(builtin_resources())
+    registry = Registry(store, catalog, SchemaFieldManagement(Schemas()), NoTypeChecks())
+    authenticator = Authenticator(credentials.token, credentials.signing_key, lambda uid: store.by_uid(uid) is not None)
+    documents = Documents(catalog, address, lambda: store.failure is None)
+    return APIServer(registry, authenticator, AllowAll(), documents)
+
+
+async def run(directory: Path, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
+    """Serves a sandbox directory until ``stop`` is set; ``ready`` is called with the port once requests are answered.
+
+    Raises ``OSError`` when the port is taken and :class:`~fluxkit.sandbox.storage.StorageError` when the file is bad or
+    cannot be written any more: what was acknowledged is on disk, a restart continues from there.
+    """
+    layout = Layout(directory)
+    layout.create()
+    credentials = layout.credentials()
+    failures: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        stop.set()
+
+    store = Store(Storage(layout.database), fail)
+    bound = port
+    server = build(store, credentials, lambda: f"{HOST}:{bound}")
+    bootstrap.populate(server.registry)
+    runner = web.ServerRunner(web.Server(server.handle, access_log=None, tcp_keepalive=True, keepalive_timeout=600.0))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, HOST, port, ssl_context=_tls(layout), shutdown_timeout=_SHUTDOWN_SECONDS)
+        await site.start()
+        bound = int(runner.addresses[0][1])
+        write_private(layout.port, str(bound).encode())
+        text = kubeconfig(
+            f"https://{HOST}:{bound}", credentials.authority.certificate, credentials.admin, credentials.token
+        )
+        write_private(layout.kubeconfig, text.encode())
+        await store.durable(store.revision)
+        _log.info("serving on https://%s:%d", HOST, bound)
+        ready(bound)
+        await stop.wait()
+        for watcher in store.watchers():
+            watcher.close("the server shuts down")
+    finally:
+        await runner.cleanup()
+        await store.close()
+    if failures:
+        raise failures[0]
+
+
+def serve(directory: Path | str, port: int = 0, *, ready_fd: int | None = None) -> None:
+    """Serves a sandbox directory in the foreground until SIGTERM or SIGINT.
+
+    ``port`` 0 means the port of the last start, or a free one. ``ready_fd`` is a pipe's end that gets the port as text
+    once requests are answered.
+    """
+    root = Path(directory).absolute()
+    chosen = port or Layout(root).saved_port()
+
+    def ready(bound: int) -> None:
+        if ready_fd is not None:
+            os.write(ready_fd, f"{bound}\n".encode())
+            os.close(ready_fd)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await run(root, chosen, ready, stop)
+
+    uvloop.run(main())

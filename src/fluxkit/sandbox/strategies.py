@@ -1,0 +1,286 @@
+"""What differs between kinds: name rules, generation, status, finalization, prepared fields.
+
+Each function is a table lookup or a small rule; mirrors the ``strategy.go`` files of kubernetes/kubernetes
+``pkg/registry``.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from fluxkit.objects import Object
+from fluxkit.sandbox import names
+from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.status import Cause
+from fluxkit.timestamps import format_time, now
+
+__all__ = [
+    "CREATE_ON_UPDATE",
+    "RETURN_DELETED",
+    "STATUS_ON_CREATE",
+    "deletion_finalizers",
+    "deletion_timestamp",
+    "grace_period",
+    "has_generation",
+    "holds",
+    "mark_terminating",
+    "prepare_create",
+    "prepare_status_update",
+    "prepare_update",
+    "spec_changed",
+    "validate_metadata",
+]
+
+RBAC = "rbac.authorization.k8s.io"
+
+CREATE_ON_UPDATE = frozenset(
+    ["leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "limitranges", "nodes"]
+)
+"""A PUT to a name that does not exist creates these."""
+
+RETURN_DELETED = frozenset(
+    [
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+    ]
+)
+"""Deleting one of these answers with the object rather than a Status."""
+
+STATUS_ON_CREATE = frozenset(["namespaces", "nodes", "customresourcedefinitions.apiextensions.k8s.io"])
+"""Resources whose creation does not drop a given status (or whose strategy sets it)."""
+
+_GENERATION = frozenset(
+    [
+        "customresourcedefinitions.apiextensions.k8s.io",
+        "cronjobs.batch",
+        "daemonsets.apps",
+        "deployments.apps",
+        "ingresses.networking.k8s.io",
+        "ingressclasses.networking.k8s.io",
+        "jobs.batch",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "networkpolicies.networking.k8s.io",
+        "poddisruptionbudgets.policy",
+        "pods",
+        "priorityclasses.scheduling.k8s.io",
+        "replicasets.apps",
+        "replicationcontrollers",
+        "statefulsets.apps",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "flowschemas.flowcontrol.apiserver.k8s.io",
+        "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+        "resourceclaims.resource.k8s.io",
+        "deviceclasses.resource.k8s.io",
+    ]
+)
+
+_PATH_SEGMENT_NAMES = frozenset([RBAC])
+_LABEL_NAMES = frozenset(["namespaces"])
+_DNS1035_NAMES = frozenset(["services"])
+
+
+def has_generation(resource: Resource) -> bool:
+    return resource.custom is not None or resource.key in _GENERATION
+
+
+def _without(obj: Object, *members: str) -> Object:
+    return {name: value for name, value in obj.items() if name not in members}
+
+
+def spec_changed(resource: Resource, old: Object, new: Object) -> bool:
+    """Whether an update of the main resource bumps ``metadata.generation``."""
+    if not has_generation(resource):
+        return False
+    if resource.custom is not None and not resource.custom.status:
+        return _without(old, "metadata") != _without(new, "metadata")
+    return _without(old, "metadata", "status") != _without(new, "metadata", "status")
+
+
+def prepare_create(resource: Resource, obj: Object) -> None:
+    if resource.key == "namespaces":
+        spec = obj.setdefault("spec", {})
+        if "kubernetes" not in spec.setdefault("finalizers", []):
+            spec["finalizers"].append("kubernetes")
+        obj["status"] = {"phase": "Active"}
+        _label_namespace(obj)
+
+
+def _label_namespace(obj: Object) -> None:
+    metadata = obj["metadata"]
+    labels = metadata.get("labels") or {}
+    labels["kubernetes.io/metadata.name"] = metadata["name"]
+    metadata["labels"] = labels
+
+
+def prepare_update(resource: Resource, old: Object, new: Object) -> None:
+    """An update of the main resource cannot touch status."""
+    if resource.has_status:
+        if "status" in old:
+            new["status"] = old["status"]
+        else:
+            new.pop("status", None)
+    if resource.key == "namespaces":
+        new["spec"] = old.get("spec", {})
+        _label_namespace(new)
+
+
+def prepare_status_update(resource: Resource, old: Object, new: Object) -> Object:
+    """An update of status touches nothing else; field managers are the exception."""
+    if resource.custom is not None or resource.key not in _STATUS_METADATA:
+        merged: dict[str, Any] = {name: value for name, value in old.items() if name != "status"}
+        merged["metadata"] = dict(old["metadata"])
+    else:
+        merged = {name: value for name, value in old.items() if name != "status"}
+        merged["metadata"] = dict(new["metadata"])
+    if "managedFields" in new["metadata"]:
+        merged["metadata"]["managedFields"] = new["metadata"]["managedFields"]
+    if "status" in new:
+        merged["status"] = new["status"]
+    return merged
+
+
+_STATUS_METADATA = frozenset(["nodes", "pods", "namespaces", "services", "persistentvolumes", "persistentvolumeclaims"])
+"""Kinds whose status endpoint also takes metadata."""
+
+
+def holds(resource: Resource, obj: Object) -> bool:
+    """Whether something beside ``metadata.finalizers`` keeps a deleted object."""
+    return resource.key == "namespaces" and bool((obj.get("spec") or {}).get("finalizers"))
+
+
+def mark_terminating(resource: Resource, obj: Object) -> None:
+    if resource.key == "namespaces":
+        obj.setdefault("status", {})["phase"] = "Terminating"
+
+
+def deletion_finalizers(resource: Resource, metadata: dict[str, Any], propagation: str) -> list[str]:
+    """The finalizers of an object once its deletion is asked for with a propagation policy."""
+    current: list[str] = list(metadata.get("finalizers") or ())
+    if propagation:
+        current = [item for item in current if item not in ("orphan", "foregroundDeletion")]
+    if propagation == "Orphan":
+        current.append("orphan")
+    elif propagation == "Foreground":
+        current.append("foregroundDeletion")
+    if resource.key == "customresourcedefinitions.apiextensions.k8s.io" and not metadata.get("deletionTimestamp"):
+        if "customresourcecleanup.apiextensions.k8s.io" not in current:
+            current.append("customresourcecleanup.apiextensions.k8s.io")
+    return current
+
+
+def grace_period(resource: Resource, obj: Object, asked: int | None) -> int:
+    """Seconds that a deletion waits for the kubelet; 0 for everything but Pods bound to a node."""
+    if resource.key != "pods":
+        return 0
+    spec = obj.get("spec") or {}
+    phase = (obj.get("status") or {}).get("phase")
+    if not spec.get("nodeName") or phase in ("Failed", "Succeeded"):
+        return 0
+    if asked is not None:
+        return max(asked, 0)
+    default = spec.get("terminationGracePeriodSeconds")
+    return int(default) if default is not None else 30
+
+
+def deletion_timestamp(grace: int) -> str:
+    return format_time(now() + timedelta(seconds=grace))
+
+
+def _name_problem(resource: Resource, name: str) -> str:
+    if resource.group in _PATH_SEGMENT_NAMES:
+        return names.is_path_segment(name)
+    if resource.key in _LABEL_NAMES:
+        return names.is_dns1123_label(name)
+    if resource.key in _DNS1035_NAMES:
+        return names.is_dns1035_label(name)
+    return names.is_dns1123_subdomain(name)
+
+
+def validate_metadata(resource: Resource, new: Object, old: Object | None) -> list[Cause]:
+    """``ValidateObjectMeta`` and ``ValidateObjectMetaUpdate``."""
+    metadata = new["metadata"]
+    causes: list[Cause] = []
+    if old is None:
+        problem = _name_problem(resource, metadata["name"])
+        if problem:
+            causes.append(Cause.invalid("metadata.name", metadata["name"], problem))
+    causes += _validate_labels(metadata.get("labels"))
+    causes += _validate_annotations(metadata.get("annotations"))
+    causes += _validate_owners(metadata.get("ownerReferences"))
+    for finalizer in metadata.get("finalizers") or ():
+        problem = names.is_qualified_name(finalizer)
+        if problem:
+            causes.append(Cause.invalid("metadata.finalizers", finalizer, problem))
+    if old is not None and old["metadata"].get("deletionTimestamp"):
+        before = set(old["metadata"].get("finalizers") or ())
+        added = [item for item in metadata.get("finalizers") or () if item not in before]
+        if added:
+            listed = ", ".join(f'"{item}"' for item in added)
+            causes.append(
+                Cause.forbidden(
+                    "metadata.finalizers",
+                    "no new finalizers can be added if the object is being deleted, found new finalizers "
+                    f"[]string{{{listed}}}",
+                )
+            )
+    return causes
+
+
+def _validate_labels(labels: Any) -> list[Cause]:
+    causes: list[Cause] = []
+    for key, value in (labels or {}).items():
+        problem = names.is_qualified_name(key)
+        if problem:
+            causes.append(Cause.invalid("metadata.labels", key, problem))
+        problem = names.is_label_value(value) if isinstance(value, str) else "must be a string"
+        if problem:
+            causes.append(Cause.invalid("metadata.labels", value, problem))
+    return causes
+
+
+def _validate_annotations(annotations: Any) -> list[Cause]:
+    causes: list[Cause] = []
+    size = 0
+    for key, value in (annotations or {}).items():
+        problem = names.is_qualified_name(key.lower())
+        if problem:
+            causes.append(Cause.invalid("metadata.annotations", key, problem))
+        size += len(key) + len(value)
+    if size > 256 * 1024:
+        causes.append(Cause("FieldValueTooLong", "metadata.annotations", "Too long: may not be more than 262144 bytes"))
+    return causes
+
+
+def _validate_owners(owners: Any) -> list[Cause]:
+    causes: list[Cause] = []
+    controllers: list[str] = []
+    for index, owner in enumerate(owners or ()):
+        path = f"metadata.ownerReferences[{index}]" if False else "metadata.ownerReferences"
+        for member in ("apiVersion", "kind", "name", "uid"):
+            if not owner.get(member):
+                value = "" if member != "apiVersion" else owner.get(member, "")
+                causes.append(
+                    Cause.invalid(
+                        f"{path}.{member}",
+                        value,
+                        f"{'version' if member == 'apiVersion' else member} must not be empty",
+                    )
+                )
+        if owner.get("controller"):
+            controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
+    if len(controllers) > 1:
+        causes.append(
+            Cause.invalid(
+                "metadata.ownerReferences",
+                "",
+                'Only one reference can have Controller set to true. Found "true" in references for '
+                + " and ".join(controllers[:2]),
+            )
+        )
+    return causes
