@@ -2,8 +2,8 @@
 
 A set is a trie of dicts. Each key names one path element: ``f:name`` (a field or map key), ``k:{...}`` (an item of an
 associative list, by its key fields), ``v:...`` (a member of a list of scalars) or ``i:n`` (an index). What is below a
-key says whether the path up to it belongs to the set: ``{}`` means it does and nothing below it; a ``"."`` entry means it
-does, beside what is below; otherwise only paths below it do. The empty set is ``{}`` at the root.
+key says whether the path up to it belongs to the set: ``{}`` means it does and nothing below it; a ``"."`` entry means
+it does, beside what is below; otherwise only paths below it do. The empty set is ``{}`` at the root.
 
 Holding sets in their wire form makes decoding free. Nothing here changes a set in place: results share their parts with
 the operands, so sets must be treated as immutable.
