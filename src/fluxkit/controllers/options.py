@@ -1,0 +1,89 @@
+"""What can be set on the controllers: upstream's flags, with upstream's defaults where they make sense in one process.
+
+Durations are seconds. Addresses are ``[host]:port``; ``0`` or the empty text disables an endpoint, port 0 picks a free
+one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["CONTROLLERS", "FEATURE_GATES", "ControllersOptions", "OptionsError"]
+
+CONTROLLERS = ("source-controller", "kustomize-controller")
+"""The names that ``--controllers`` takes: upstream's processes, which are parts of one process here."""
+
+FEATURE_GATES: Mapping[str, bool] = {"StrictPostBuildSubstitutions": True}
+"""The gates that exist, with their defaults."""
+
+
+class OptionsError(ValueError):
+    """A flag has a value that cannot be used; the text names the flag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllersOptions:
+    """Options of ``flux controllers``; raises :class:`OptionsError`."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    controllers: tuple[str, ...] = CONTROLLERS
+    runtime_namespace: str = "flux-system"
+    watch_all_namespaces: bool = True
+    watch_label_selector: str = ""
+
+    metrics_addr: str = ":8080"
+    health_addr: str = ":9440"
+    events_addr: str = ""
+    log_level: str = "info"
+    log_encoding: str = "json"
+    log_file: Path | None = None
+
+    concurrent: int = 4
+    min_retry_delay: float = 0.75
+    max_retry_delay: float = 900.0
+    requeue_dependency: float = 30.0
+    interval_jitter_percentage: int = 5
+    graceful_shutdown_timeout: float = 30.0
+    no_cross_namespace_refs: bool = False
+    default_service_account: str = ""
+    feature_gates: Mapping[str, bool] = field(default_factory=dict)
+
+    storage_path: Path = Path("/data")
+    storage_addr: str = ":9090"
+    storage_adv_addr: str = ""
+    artifact_retention_ttl: float = 60.0
+    artifact_retention_records: int = 2
+    artifact_digest_algo: str = "sha256"
+
+    concurrent_ssa: int = 4
+    http_retry: int = 9
+    no_remote_bases: bool = False
+    override_managers: tuple[str, ...] = ()
+    custom_apply_stage_kinds: str = ""
+    insecure_kubeconfig_exec: bool = False
+    insecure_kubeconfig_tls: bool = False
+    source_localhost: str = ""
+
+    build_timeout: float = 60.0
+    build_memory: int = 1 << 30
+    """Limits of one build in a worker process: seconds and bytes."""
+    build_workers: int = 2
+
+    def __post_init__(self) -> None:
+        for name in self.controllers:
+            if name not in CONTROLLERS:
+                raise OptionsError(
+                    f"--controllers: unknown controller '{name}', expected some of {', '.join(CONTROLLERS)}"
+                )
+        for gate in self.feature_gates:
+            if gate not in FEATURE_GATES:
+                raise OptionsError(f"feature-gate '{gate}' not supported")
+        if not 0 <= self.interval_jitter_percentage < 100:
+            raise OptionsError("--interval-jitter-percentage must be at least 0 and less than 100")
+        if self.concurrent < 1 or self.concurrent_ssa < 1:
+            raise OptionsError("--concurrent and --concurrent-ssa must be at least 1")
+
+    def gate(self, name: str) -> bool:
+        """Whether a feature gate is on."""
+        return self.feature_gates.get(name, FEATURE_GATES[name])
