@@ -219,13 +219,8 @@ class Controller:
             obj = event.new if event.new is not None else event.old
             if obj is None:
                 return
-            try:
-                keys = list(watch.map(event))
-            except Exception as error:  # noqa: BLE001 - boundary: a mapping must not end the watch that others share
-                self.log.error("Unable to map a watched object", {"watched": str(watch.gvk)}, error=error)
-                return
             trigger = Trigger.of(obj)
-            for key in keys:
+            for key in watch.map(event):
                 self.enqueue(key, trigger=trigger)
 
         return handle

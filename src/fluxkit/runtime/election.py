@@ -11,7 +11,7 @@ import os
 import random
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,7 +48,7 @@ class LeaderElection:
     """Acquires, holds and releases one Lease.
 
     Durations are seconds with upstream's defaults. ``identity`` tells replicas apart. ``on_change`` is called with
-    True when the lease is acquired and with False when it is lost or released.
+    True when the lease is acquired and with False when it is lost or released. ``pause`` waits between attempts.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class LeaderElection:
         release_on_cancel: bool = True,
         on_change: Callable[[bool], None] | None = None,
         now: Callable[[], datetime] = timestamps.now,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if not retry_period * _JITTER < renew_deadline < lease_duration:
             raise ValueError(
@@ -80,6 +81,7 @@ class LeaderElection:
         self._release_on_cancel = release_on_cancel
         self._on_change = on_change
         self._now = now
+        self._pause = pause
         self._observed: _Observed | None = None
         self._leading = False
         self._log = get_logger(lease=f"{namespace}/{name}", pid=os.getpid())
@@ -92,7 +94,7 @@ class LeaderElection:
         """Returns once this process leads."""
         self._log.info("Attempting to acquire leader lease")
         while not await self._try():
-            await asyncio.sleep(self._retry_period * (1.0 + (_JITTER - 1.0) * random.random()))
+            await self._pause(self._retry_period * (1.0 + (_JITTER - 1.0) * random.random()))
         self._set_leading(True)
         self._log.info("Successfully acquired lease")
 
@@ -101,7 +103,7 @@ class LeaderElection:
         loop = asyncio.get_running_loop()
         renewed = loop.time()
         while True:
-            await asyncio.sleep(self._retry_period)
+            await self._pause(self._retry_period)
             try:
                 async with asyncio.timeout_at(renewed + self._renew_deadline):
                     held = await self._try()

@@ -13,11 +13,10 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
 from zlib import crc32
 
-import aiohttp
 import orjson
 
 from fluxkit import timestamps
@@ -26,6 +25,9 @@ from fluxkit.kube import Client, PatchKind, errors
 from fluxkit.objects import GroupVersionKind, Object, annotations_of, gvk_of, metadata_of
 from fluxkit.runtime.event_correlation import Correlated, EventCorrelator, event_name
 from fluxkit.runtime.logging import Logger, get_logger, mask_credentials
+
+if TYPE_CHECKING:
+    import aiohttp
 
 __all__ = ["ANNOTATION_PREFIX", "EventRecorder", "EventType", "InvolvedObject", "TypedObject"]
 
@@ -378,6 +380,8 @@ class _Webhook:
 
     async def _attempt(self, body: bytes) -> tuple[str, float]:
         """One POST: why it has to be repeated (empty: it need not), and the wait that the answer asks for."""
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_POST_TIMEOUT))
         headers = {"Content-Type": "application/json"}

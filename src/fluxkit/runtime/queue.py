@@ -167,9 +167,12 @@ class WorkQueue(Generic[K]):
             self._waiters.append(waiter)
             try:
                 await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self._wake()  # the call was meant for somebody who takes the item
+                raise
             finally:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
+                self._waiters.remove(waiter)
         if self._closed:
             raise QueueClosed
 
@@ -218,6 +221,9 @@ class WorkQueue(Generic[K]):
         self._ready.append(item)
         if self.observer is not None:
             self.observer.depth(len(self._ready))
+        self._wake()
+
+    def _wake(self) -> None:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -1,15 +1,17 @@
 """The HTTP endpoints of a manager: metrics and probes.
 
 ``/metrics`` on the metrics address, ``/healthz`` and ``/readyz`` on the health address (fluxcd/pkg ``runtime/probes``:
-both answer as soon as the process serves, leader or not).
+both answer as soon as the process serves, leader or not). The server library is imported when serving starts.
 """
 
 import asyncio
 from dataclasses import dataclass
-
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from fluxkit.runtime.metrics import Metrics
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 __all__ = ["Address", "AddressError", "Endpoints"]
 
@@ -54,6 +56,8 @@ class Endpoints:
         self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
+        from aiohttp import web
+
         if self._metrics_addr is not None:
             app = web.Application()
             app.router.add_get("/metrics", self._get_metrics)
@@ -69,7 +73,9 @@ class Endpoints:
         for runner in runners:
             await runner.cleanup()
 
-    async def _listen(self, app: web.Application, address: Address) -> int:
+    async def _listen(self, app: "web.Application", address: Address) -> int:
+        from aiohttp import web
+
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
         await runner.setup()
         self._runners.append(runner)
@@ -78,10 +84,14 @@ class Endpoints:
         port: int = runner.addresses[0][1]
         return port
 
-    async def _get_metrics(self, _: web.Request) -> web.Response:
+    async def _get_metrics(self, _: "web.Request") -> "web.Response":
+        from aiohttp import web
+
         body = await asyncio.to_thread(self._metrics.render)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
-async def _ping(_: web.Request) -> web.Response:
+async def _ping(_: "web.Request") -> "web.Response":
+    from aiohttp import web
+
     return web.Response(text="ok")
