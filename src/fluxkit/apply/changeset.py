@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fluxkit.apply.kstatus import Status
 from fluxkit.apply.state import AppliedState
 from fluxkit.objects import ObjectRef
 
@@ -41,10 +42,14 @@ class ChangeSetEntry:
 
 @dataclass(slots=True)
 class ChangeSet:
-    """Entries in the order of the operation, and what to remember of the applied objects for the next run."""
+    """Entries in the order of the operation, and what to remember of the applied objects for the next run.
+
+    ``statuses`` has, by identity, what the server's answers said about the health of built-in kinds on the way.
+    """
 
     entries: list[ChangeSetEntry] = field(default_factory=list)
     state: AppliedState = field(default_factory=AppliedState)
+    statuses: dict[tuple[str, str, str, str], Status] = field(default_factory=dict)
 
     def add(self, ref: ObjectRef, action: Action) -> None:
         self.entries.append(ChangeSetEntry(ref, action))

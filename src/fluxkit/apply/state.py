@@ -37,11 +37,15 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class ObjectState:
-    """An object as it was applied: digest of what was desired, fingerprint of what became of it."""
+    """An object as it was applied: digest of what was desired, fingerprint of what became of it, whose it is.
+
+    ``owner`` is the (namespace, name) that its owner labels carry.
+    """
 
     ref: ObjectRef
     desired: bytes
     live: Fingerprint
+    owner: tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -52,6 +56,9 @@ class AppliedState:
 
     def get(self, ref: ObjectRef) -> ObjectState | None:
         return self._states.get(ref.identity)
+
+    def by_identity(self, identity: tuple[str, str, str, str]) -> ObjectState | None:
+        return self._states.get(identity)
 
     def put(self, state: ObjectState) -> None:
         self._states[state.ref.identity] = state

@@ -1,0 +1,247 @@
+"""Seeing at once when somebody else changes or deletes an object that an owner applied.
+
+One metadata-only watch per kind in use covers all owners. It selects objects that carry the owner label: an object that
+loses its label leaves the watch, which is a deletion from the owner's point of view. Our own writes, status updates and
+writes to fields that are not ours change no fingerprint (:mod:`fluxkit.apply.state`) and are not reported.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from fluxkit.apply.managedfields import CleanupRules, own_entry
+from fluxkit.apply.ownership import KUSTOMIZE_GROUP, Owner
+from fluxkit.apply.sharedwatch import Scope, SharedWatch, SharedWatches
+from fluxkit.apply.state import AppliedState, ObjectState, fingerprint, resource_version
+from fluxkit.kube import Client
+from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ObjectRef, labels_of, metadata_of
+
+__all__ = ["DriftWatch"]
+
+OwnerKey = TypeVar("OwnerKey", bound=Hashable)
+Identity = tuple[str, str, str, str]
+
+# Against another controller that insists, correcting faster than this helps nobody.
+_BURST = 5
+_PERIOD = 60.0
+_TOMBSTONES = 1024
+
+
+class _Kind:
+    """One watched kind: who uses it, and which objects left it lately."""
+
+    def __init__(self, watch: SharedWatch) -> None:
+        self.watch = watch
+        self.tracked: dict[ObjectKey, Identity] = {}
+        self.tombstones: OrderedDict[ObjectKey, str] = OrderedDict()
+
+
+class DriftWatch(Generic[OwnerKey]):
+    """Watches the objects of any number of owners. ``async with``, or :meth:`close` at the end.
+
+    ``on_drift(owner, ref)`` is called from the event loop for each object that changed or went, once until the owner
+    is tracked again; it must return at once. ``on_takeover(owner, ref, other)`` is called instead when another owner of
+    the same group applied the object (``other`` is ``namespace/name``): correcting that by return would start a fight.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        on_drift: Callable[[OwnerKey, ObjectRef], None],
+        *,
+        on_takeover: Callable[[OwnerKey, ObjectRef, str], None] | None = None,
+        group: str = KUSTOMIZE_GROUP,
+        field_manager: str = "kustomize-controller",
+        cleanup: CleanupRules | None = None,
+    ) -> None:
+        self._on_drift = on_drift
+        self._on_takeover = on_takeover
+        # Fingerprints need the label names and the manager; which owner it is does not matter to them.
+        self._any_owner = Owner("", "", group=group, field_manager=field_manager)
+        self._cleanup = cleanup or CleanupRules.for_manager(field_manager)
+        self._watches = SharedWatches(client, linger=0.0)
+        self._kinds: dict[GroupVersionKind, _Kind] = {}
+        self._states: dict[OwnerKey, AppliedState] = {}
+        self._owners: dict[Identity, set[OwnerKey]] = {}
+        self._reported: set[tuple[OwnerKey, Identity]] = set()
+        self._reports: dict[tuple[OwnerKey, Identity], deque[float]] = {}
+        self._delayed: dict[tuple[OwnerKey, Identity], asyncio.TimerHandle] = {}
+
+    async def __aenter__(self) -> "DriftWatch[OwnerKey]":
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        for timer in self._delayed.values():
+            timer.cancel()
+        self._delayed.clear()
+        await self._watches.close()
+        self._kinds.clear()
+
+    def track(self, owner: OwnerKey, state: AppliedState) -> None:
+        """From now on watch these objects for the owner, instead of what it had before.
+
+        What happened since they were applied is noticed too.
+        """
+        before = self._states.get(owner, AppliedState())
+        self._states[owner] = state
+        for old in before:
+            if old.ref not in state:
+                self._untrack(owner, old)
+        for new in state:
+            kind = self._kinds.get(new.ref.gvk) or self._start(new.ref.gvk)
+            kind.tracked[new.ref.key] = new.ref.identity
+            self._owners.setdefault(new.ref.identity, set()).add(owner)
+            self._settle(owner, new.ref.identity)
+        for new in state:
+            self._look(self._kinds[new.ref.gvk], owner, new)
+        self._stop_unused()
+
+    def forget(self, owner: OwnerKey) -> None:
+        """Watch nothing for this owner any more."""
+        for state in self._states.pop(owner, AppliedState()):
+            self._untrack(owner, state)
+            self._reports.pop((owner, state.ref.identity), None)
+        self._stop_unused()
+
+    def state_of(self, owner: OwnerKey) -> AppliedState | None:
+        """What is tracked for an owner."""
+        return self._states.get(owner)
+
+    def unchanged(self, state: ObjectState) -> bool:
+        """Whether the live object is certainly as it was when ``state`` was recorded; costs no request."""
+        live = self._live(state.ref)
+        if live is None:
+            return False
+        seen = fingerprint(live, self._any_owner, self._cleanup)
+        # A cache that is behind our own write knows less than the state does; what comes later will be reported.
+        return seen.uid == state.live.uid and (seen.version < state.live.version or seen.same_as(state.live))
+
+    def version_of(self, ref: ObjectRef) -> tuple[str, int] | None:
+        """(uid, resourceVersion) of the live object as far as the watch has heard; ``None`` if it has not."""
+        live = self._live(ref)
+        return None if live is None else (str(metadata_of(live).get("uid", "")), resource_version(live))
+
+    def _live(self, ref: ObjectRef) -> Object | None:
+        kind = self._kinds.get(ref.gvk)
+        return kind.watch.get(ref.key) if kind is not None and kind.watch.synced else None
+
+    def _start(self, gvk: GroupVersionKind) -> _Kind:
+        watch = self._watches.acquire(Scope(gvk, "", self._any_owner.name_label, metadata_only=True))
+        kind = self._kinds[gvk] = _Kind(watch)
+        watch.observe(lambda key, old, new: self._heard(kind, key, old, new))
+        watch.listen_sync(lambda: self._synced(kind))
+        return kind
+
+    def _stop_unused(self) -> None:
+        for gvk, kind in list(self._kinds.items()):
+            if not kind.tracked:
+                del self._kinds[gvk]
+                self._watches.release(kind.watch)
+
+    def _untrack(self, owner: OwnerKey, state: ObjectState) -> None:
+        identity = state.ref.identity
+        self._settle(owner, identity)
+        owners = self._owners.get(identity, set())
+        owners.discard(owner)
+        if not owners:
+            self._owners.pop(identity, None)
+            kind = self._kinds.get(state.ref.gvk)
+            if kind is not None:
+                kind.tracked.pop(state.ref.key, None)
+
+    def _settle(self, owner: OwnerKey, identity: Identity) -> None:
+        """The owner has seen to the object: the next change is news again."""
+        self._reported.discard((owner, identity))
+        timer = self._delayed.pop((owner, identity), None)
+        if timer is not None:
+            timer.cancel()
+
+    def _heard(self, kind: _Kind, key: ObjectKey, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            kind.tombstones[key] = str(metadata_of(old or {}).get("uid", ""))
+            while len(kind.tombstones) > _TOMBSTONES:
+                kind.tombstones.popitem(last=False)
+        if kind.watch.synced:
+            self._look_at(kind, key)
+
+    def _synced(self, kind: _Kind) -> None:
+        for key in list(kind.tracked):
+            if kind.watch.get(key) is None:
+                identity = kind.tracked[key]
+                for owner in list(self._owners.get(identity, ())):
+                    state = self._state(owner, identity)
+                    if state is not None:
+                        self._report(owner, state.ref)
+            else:
+                self._look_at(kind, key)
+
+    def _look_at(self, kind: _Kind, key: ObjectKey) -> None:
+        identity = kind.tracked.get(key)
+        if identity is None:
+            return
+        for owner in list(self._owners.get(identity, ())):
+            state = self._state(owner, identity)
+            if state is not None:
+                self._look(kind, owner, state)
+
+    def _state(self, owner: OwnerKey, identity: Identity) -> ObjectState | None:
+        states = self._states.get(owner)
+        return None if states is None else states.by_identity(identity)
+
+    def _look(self, kind: _Kind, owner: OwnerKey, state: ObjectState) -> None:
+        if not kind.watch.synced:
+            return
+        live = kind.watch.get(state.ref.key)
+        if live is None:
+            # Not in the cache: gone, if it is the very object that left; otherwise the cache has not heard of it yet.
+            if kind.tombstones.get(state.ref.key) == state.live.uid:
+                self._report(owner, state.ref)
+            return
+        seen = fingerprint(live, self._any_owner, self._cleanup)
+        if seen.version <= state.live.version or seen.same_as(state.live):
+            return
+        other = self._taken_over(live, state)
+        if other:
+            if self._on_takeover is not None and (owner, state.ref.identity) not in self._reported:
+                self._reported.add((owner, state.ref.identity))
+                self._on_takeover(owner, state.ref, other)
+            return
+        self._report(owner, state.ref)
+
+    def _taken_over(self, live: Object, state: ObjectState) -> str:
+        """The other owner that applied the object with our field manager; empty if somebody else changed it.
+
+        A foreign writer of the label would have taken it out of our entry.
+        """
+        entry = own_entry(live, self._any_owner.field_manager)
+        if entry is None:
+            return ""
+        labels = labels_of(live)
+        found = (labels.get(self._any_owner.namespace_label, ""), labels.get(self._any_owner.name_label, ""))
+        fields = entry.get("fieldsV1")
+        for part in ("f:metadata", "f:labels", f"f:{self._any_owner.name_label}"):
+            fields = fields.get(part) if isinstance(fields, dict) else None
+        return f"{found[0]}/{found[1]}" if fields is not None and found != state.owner else ""
+
+    def _report(self, owner: OwnerKey, ref: ObjectRef) -> None:
+        key = (owner, ref.identity)
+        if key in self._reported:
+            return
+        self._reported.add(key)
+        loop = asyncio.get_running_loop()
+        times = self._reports.setdefault(key, deque(maxlen=_BURST))
+        now = loop.time()
+        if len(times) == _BURST and now - times[0] < _PERIOD:
+            self._delayed[key] = loop.call_at(times[0] + _PERIOD, self._fire, owner, ref)
+            return
+        self._fire(owner, ref)
+
+    def _fire(self, owner: OwnerKey, ref: ObjectRef) -> None:
+        key = (owner, ref.identity)
+        self._delayed.pop(key, None)
+        self._reports.setdefault(key, deque(maxlen=_BURST)).append(asyncio.get_running_loop().time())
+        self._on_drift(owner, ref)
