@@ -30,6 +30,8 @@ class CustomVersion:
     status: bool = False
     scale: dict[str, str] | None = None
     deprecation_warning: str = ""
+    terminating: bool = False
+    """The definition is being deleted: nothing new may be created."""
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ class Registry:
         self.catalog = catalog
         self.fields = fields
         self.types = types
+        self.written: dict[str, Callable[[Object], None]] = {}
+        """By storage key: called with every object that was created or changed, in the same turn of the event loop."""
 
     # Reading
 
@@ -119,7 +121,14 @@ class Registry:
         stored = convert(new, resource, to_storage=True)
         if options.dry_run:
             return Record.of(key, self.store.revision, stored, orjson.dumps(stored))
-        return self.store.put(resource.key, key, stored)
+        return self._put(resource, key, stored)
+
+    def _put(self, resource: Resource, key: Key, stored: Object) -> Record:
+        record = self.store.put(resource.key, key, stored)
+        written = self.written.get(resource.key)
+        if written is not None:
+            written(stored)
+        return record
 
     def _free_name(self, resource: Resource, namespace: str, base: str) -> str:
         for _ in range(8):
@@ -253,6 +262,8 @@ class Registry:
             new = strategies.prepare_status_update(resource, old, new)
         elif subresource == "":
             strategies.prepare_update(resource, old, new)
+        elif subresource == "finalize":
+            new = strategies.prepare_finalize(old, new)
         new = self.types.admit(resource, new, old, options.field_validation, options.warnings)
         if operation == "Apply":
             if managed is not None:
@@ -261,7 +272,7 @@ class Registry:
             new = self.fields.updated(resource, old, new, options.manager, subresource)
         if self._same(old, new):
             return live
-        if subresource != "status" and strategies.spec_changed(resource, old, new):
+        if subresource not in ("status", "finalize") and strategies.spec_changed(resource, old, new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate(resource, new, old)
         stored = convert(new, resource, to_storage=True)
@@ -272,11 +283,12 @@ class Registry:
     def _store_update(self, resource: Resource, live: Record, stored: Object) -> Record:
         """Writes an update; one that takes the last finalizer off a deleted object removes it."""
         metadata = stored["metadata"]
-        if live.deleting and not metadata.get("finalizers") and not strategies.holds(resource, stored):
-            if metadata.get("deletionGracePeriodSeconds") in (None, 0):
-                self.store.put(resource.key, live.key, stored)
-                return self.store.remove(resource.key, live.key)
-        return self.store.put(resource.key, live.key, stored)
+        held = metadata.get("finalizers") or metadata.get("deletionGracePeriodSeconds")
+        if live.deleting and not held and not strategies.holds(resource, stored):
+            removed = self.store.remove(resource.key, live.key)
+            metadata["resourceVersion"] = str(removed.revision)
+            return replace(removed, body=orjson.dumps(stored))
+        return self._put(resource, live.key, stored)
 
     def _same(self, old: Object, new: Object) -> bool:
         if old == new:

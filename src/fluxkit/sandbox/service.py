@@ -7,6 +7,7 @@ import signal
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from aiohttp import web
@@ -22,6 +23,7 @@ from fluxkit.sandbox.http.documents import Documents
 from fluxkit.sandbox.http.server import APIServer
 from fluxkit.sandbox.identity import AllowAll
 from fluxkit.sandbox.kubeconfig import kubeconfig
+from fluxkit.sandbox.lifecycle import Controller, Definitions, EventExpiry, GarbageCollector, NamespaceLifecycle
 from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.storage import Storage
 from fluxkit.sandbox.store import Store
@@ -54,6 +56,14 @@ def build(store: Store, credentials: Credentials, address: Callable[[], str]) ->
     return APIServer(registry, authenticator, AllowAll(), documents)
 
 
+def _controllers(registry: Registry, credentials: Credentials) -> list[Controller[Any]]:
+    return [
+        Definitions(registry).controller,
+        NamespaceLifecycle(registry, credentials.authority.certificate.decode()).controller,
+        GarbageCollector(registry).controller,
+    ]
+
+
 async def run(directory: Path, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
     """Serves a sandbox directory until ``stop`` is set; ``ready`` is called with the port once requests are answered.
 
@@ -72,7 +82,10 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
     store = Store(Storage(layout.database), fail)
     bound = port
     server = build(store, credentials, lambda: f"{HOST}:{bound}")
+    controllers = _controllers(server.registry, credentials)
     bootstrap.populate(server.registry)
+    tasks = [asyncio.create_task(controller.run(), name=controller.name) for controller in controllers]
+    expiry = EventExpiry(store)
     runner = web.ServerRunner(web.Server(server.handle, access_log=None, tcp_keepalive=True, keepalive_timeout=600.0))
     await runner.setup()
     try:
@@ -92,6 +105,10 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
             watcher.close("the server shuts down")
     finally:
         await runner.cleanup()
+        expiry.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await store.close()
     if failures:
         raise failures[0]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from fluxkit.objects import Object
-from fluxkit.sandbox import names
+from fluxkit.sandbox import crds, names
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.status import Cause
 from fluxkit.timestamps import format_time, now
@@ -24,6 +24,7 @@ __all__ = [
     "holds",
     "mark_terminating",
     "prepare_create",
+    "prepare_finalize",
     "prepare_status_update",
     "prepare_update",
     "spec_changed",
@@ -103,7 +104,10 @@ def spec_changed(resource: Resource, old: Object, new: Object) -> bool:
 
 
 def prepare_create(resource: Resource, obj: Object) -> None:
-    if resource.key == "namespaces":
+    if resource.key == crds.KEY:
+        crds.prepare(obj)
+        obj.pop("status", None)
+    elif resource.key == "namespaces":
         spec = obj.setdefault("spec", {})
         if "kubernetes" not in spec.setdefault("finalizers", []):
             spec["finalizers"].append("kubernetes")
@@ -125,7 +129,9 @@ def prepare_update(resource: Resource, old: Object, new: Object) -> None:
             new["status"] = old["status"]
         else:
             new.pop("status", None)
-    if resource.key == "namespaces":
+    if resource.key == crds.KEY:
+        crds.prepare(new)
+    elif resource.key == "namespaces":
         new["spec"] = old.get("spec", {})
         _label_namespace(new)
 
@@ -143,6 +149,12 @@ def prepare_status_update(resource: Resource, old: Object, new: Object) -> Objec
     if "status" in new:
         merged["status"] = new["status"]
     return merged
+
+
+def prepare_finalize(old: Object, new: Object) -> Object:
+    """The ``finalize`` subresource of a Namespace changes its spec's finalizers only."""
+    finalizers = (new.get("spec") or {}).get("finalizers") or []
+    return {**old, "metadata": dict(old["metadata"]), "spec": {**(old.get("spec") or {}), "finalizers": finalizers}}
 
 
 _STATUS_METADATA = frozenset(["nodes", "pods", "namespaces", "services", "persistentvolumes", "persistentvolumeclaims"])
@@ -168,9 +180,9 @@ def deletion_finalizers(resource: Resource, metadata: dict[str, Any], propagatio
         current.append("orphan")
     elif propagation == "Foreground":
         current.append("foregroundDeletion")
-    if resource.key == "customresourcedefinitions.apiextensions.k8s.io" and not metadata.get("deletionTimestamp"):
-        if "customresourcecleanup.apiextensions.k8s.io" not in current:
-            current.append("customresourcecleanup.apiextensions.k8s.io")
+    first = resource.key == crds.KEY and not metadata.get("deletionTimestamp")
+    if first and crds.CLEANUP_FINALIZER not in current:
+        current.append(crds.CLEANUP_FINALIZER)
     return current
 
 
@@ -213,6 +225,8 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
     causes += _validate_labels(metadata.get("labels"))
     causes += _validate_annotations(metadata.get("annotations"))
     causes += _validate_owners(metadata.get("ownerReferences"))
+    if resource.key == crds.KEY:
+        causes += crds.validate(new)
     for finalizer in metadata.get("finalizers") or ():
         problem = names.is_qualified_name(finalizer)
         if problem:

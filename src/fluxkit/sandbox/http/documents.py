@@ -7,9 +7,10 @@ import orjson
 from aiohttp import web
 
 from fluxkit.sandbox.catalog import Catalog
-from fluxkit.sandbox.http import discovery, openapi
+from fluxkit.sandbox.http import discovery
 from fluxkit.sandbox.http.exchange import Exchange, respond
 from fluxkit.sandbox.http.negotiation import negotiate
+from fluxkit.sandbox.http.openapi import OpenAPI
 
 __all__ = ["VERSION", "Documents"]
 
@@ -39,6 +40,7 @@ class Documents:
         self._catalog = catalog
         self._address = address
         self._healthy = healthy
+        self._openapi = OpenAPI(catalog)
         self._cache: dict[str, tuple[int, bytes | None]] = {}
 
     def _cached(self, key: str, build: Callable[[], dict[str, Any] | None]) -> bytes | None:
@@ -57,7 +59,7 @@ class Documents:
         if path == "/version":
             return respond(dict(VERSION))
         if parts[0] == "openapi":
-            return openapi.handle(self._catalog, parts[1:], exchange)
+            return await self._openapi.handle(parts[1:], exchange)
         body, content_type = self._discovery(path, parts, exchange.request.headers.get("Accept", ""))
         if body is None:
             return respond(b"404 page not found\n", status=404, content_type="text/plain; charset=utf-8")

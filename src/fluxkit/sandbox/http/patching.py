@@ -8,6 +8,8 @@ from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http.exchange import decode, decode_object
 from fluxkit.sandbox.registry import Transform
 from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
+from fluxkit.schema import type_for
+from fluxkit.strategicpatch import StrategicPatchError, apply_strategic_merge_patch
 
 __all__ = ["APPLY", "transform_for"]
 
@@ -53,7 +55,10 @@ def _json(live: Object, operations: list[Any]) -> Object:
 
 
 def _strategic(resource: Resource, live: Object, patch: Object) -> Object:
-    return _object(jsonpatch.apply_merge_patch(live, patch))
+    try:
+        return _object(apply_strategic_merge_patch(live, patch, type_for(resource.gvk)))
+    except StrategicPatchError as error:
+        raise bad_request(str(error)) from error
 
 
 def _object(value: Any) -> Object:

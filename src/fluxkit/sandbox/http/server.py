@@ -149,4 +149,7 @@ class APIServer:
             raise StatusError(
                 405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
             )
+        if info.verb == "create" and resource.custom is not None and resource.custom.terminating:
+            text = "create not allowed while custom resource definition is terminating"
+            raise StatusError(405, "MethodNotAllowed", text)
         return await _HANDLERS[info.verb](self.registry, resource, info, exchange)

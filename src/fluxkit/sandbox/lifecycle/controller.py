@@ -1,0 +1,52 @@
+"""The loop of an in-process controller: de-duplicated keys, one at a time, never hogging the event loop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from fluxkit.sandbox.status import StatusError
+
+__all__ = ["Controller"]
+
+_log = logging.getLogger("fluxkit.sandbox")
+
+K = TypeVar("K", bound=Hashable)
+
+_SLICE = 0.005
+"""Seconds of work after which other tasks get their turn."""
+
+
+class Controller(Generic[K]):
+    """Calls ``handle`` for each enqueued key; a key enqueued again while it waits is handled once."""
+
+    def __init__(self, name: str, handle: Callable[[K], None]) -> None:
+        self.name = name
+        self._handle = handle
+        self._keys: dict[K, None] = {}
+        self._wake = asyncio.Event()
+
+    def enqueue(self, key: K) -> None:
+        self._keys[key] = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Handles keys until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            started = time.monotonic()
+            while self._keys:
+                key = next(iter(self._keys))
+                del self._keys[key]
+                try:
+                    self._handle(key)
+                except StatusError as error:
+                    # State moved on since the key was enqueued; the change that moved it enqueues again.
+                    _log.info("%s: %s: %s", self.name, key, error)
+                except Exception:  # noqa: BLE001 - the boundary of a controller: one bad object must not stop it
+                    _log.exception("%s: %s", self.name, key)
+                if time.monotonic() - started > _SLICE:
+                    await asyncio.sleep(0)
+                    started = time.monotonic()
