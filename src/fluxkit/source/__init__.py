@@ -9,7 +9,7 @@ or SSH agent, and keeps credentials out of arguments, environments and messages.
 Reconciling (conditions, intervals, events) is the controllers' work; nothing here knows the Kubernetes API.
 """
 
-from fluxkit.source import archive
+from fluxkit.source import archive, include
 from fluxkit.source.archive import ArchiveInfo
 from fluxkit.source.errors import (
     ArchiveError,
@@ -20,12 +20,14 @@ from fluxkit.source.errors import (
     GitAuthError,
     GitError,
     GitTimeout,
+    IncludeError,
     RefNotFound,
     RepositoryNotFound,
     SourceError,
     StorageError,
 )
 from fluxkit.source.fetcher import ArtifactFetcher, FetchOptions, UnpackedTree
+from fluxkit.source.git import Commit, GitAuth, GitClient, GitRemote, ResolvedRef, normalize_revision
 from fluxkit.source.ignore import IgnoreRules
 from fluxkit.source.server import ArtifactServer
 from fluxkit.source.storage import Storage
@@ -36,19 +38,27 @@ __all__ = [
     "ArtifactFetcher",
     "ArtifactNotFound",
     "ArtifactServer",
+    "Commit",
     "DigestMismatch",
     "DownloadError",
     "EmptyRepository",
     "FetchOptions",
+    "GitAuth",
     "GitAuthError",
+    "GitClient",
     "GitError",
+    "GitRemote",
     "GitTimeout",
     "IgnoreRules",
+    "IncludeError",
     "RefNotFound",
     "RepositoryNotFound",
+    "ResolvedRef",
     "SourceError",
     "Storage",
     "StorageError",
     "UnpackedTree",
     "archive",
+    "include",
+    "normalize_revision",
 ]
