@@ -152,6 +152,10 @@ class ScriptedServer:
     def on(self, method: str, path: str, *answers: Answer) -> None:
         self._scripts[method, path] = list(answers)
 
+    def forget_watch_script(self, path: str) -> None:
+        """From now on the test drives watches of this path by :meth:`next_watch` again."""
+        self._scripts.pop(("WATCH", path), None)
+
     def asked(self, method: str, path: str) -> list[Seen]:
         return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
 

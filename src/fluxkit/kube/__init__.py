@@ -16,6 +16,7 @@ Importing this package does not import aiohttp; opening a client does.
 """
 
 from fluxkit.kube import errors
+from fluxkit.kube.cache import CacheEvent, CacheRegistry, WatchCache
 from fluxkit.kube.client import Client, ObjectList, PatchKind, Propagation
 from fluxkit.kube.config import ClusterConfig, Impersonation
 from fluxkit.kube.paths import ResourceMapping
@@ -23,6 +24,8 @@ from fluxkit.kube.throttle import RequestRate
 from fluxkit.kube.watch import WatchEvent
 
 __all__ = [
+    "CacheEvent",
+    "CacheRegistry",
     "Client",
     "ClusterConfig",
     "Impersonation",
@@ -31,6 +34,7 @@ __all__ = [
     "Propagation",
     "RequestRate",
     "ResourceMapping",
+    "WatchCache",
     "WatchEvent",
     "errors",
 ]

@@ -1,5 +1,6 @@
 """Client: the verbs of the Kubernetes API on unstructured objects."""
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -307,6 +308,11 @@ class Client:
         """Look kinds up again: something was installed or removed by other means than this client."""
         self._discovery.invalidate()
 
+    @property
+    def discovery_changed(self) -> asyncio.Event:
+        """Set when this client installs or removes a kind, from now on: a reason to look for a missing kind at once."""
+        return self._discovery.changed
+
     async def server_version(self) -> Object:
         """The answer of ``/version``: gitVersion, major, minor ..."""
         return _decode(await self.raw("GET", "/version"), "GET /version")
@@ -407,7 +413,7 @@ class Client:
         except NotFound as error:
             # A NotFound that names no object is about the path: the kind is no longer served as we knew it.
             if not error.details.get("name"):
-                self._discovery.invalidate(gvk.group)
+                self._discovery.forget(gvk.group)
             raise
         return _decode(body, str(request))
 
@@ -456,7 +462,7 @@ class Client:
 
     def _defined(self, gvk: GroupVersionKind) -> None:
         if gvk.group_kind in _DEFINITIONS:
-            self._discovery.invalidate()
+            self._discovery.announce()
 
 
 def _resource(mapping: ResourceMapping) -> str:

@@ -8,6 +8,7 @@ asked for again within a second.
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -32,30 +33,33 @@ class Discovery:
     def __init__(self, sender: Sender) -> None:
         self._send = sender
         self._lock = asyncio.Lock()
+        self._started = False
         self._complete = False
         self._mappings: dict[GroupVersionKind, ResourceMapping] = {}
         self._versions: dict[str, tuple[str, ...]] = {}
         """Served versions of each group, preferred first."""
         self._missed: dict[GroupVersionKind | GroupKind, float] = {}
+        self.changed = asyncio.Event()
+        """Set, and replaced by a fresh one, at every :meth:`announce`."""
 
     async def mapping(self, wanted: GroupVersionKind | GroupKind) -> ResourceMapping:
         """The resource of a kind (of its preferred version, if none is named); raises :class:`NoMatch`."""
         if (found := self._known(wanted)) is not None:
             return found
         async with self._lock:
-            if (found := self._known(wanted)) is not None:
-                return found
-            now = asyncio.get_running_loop().time()
-            if now < self._missed.get(wanted, 0.0):
-                raise NoMatch(wanted)
-            if not self._complete:
-                await self._read_all()
-            else:
-                await self._read_group(wanted.group)
-            if (found := self._known(wanted)) is None:
-                self._missed = {kind: until for kind, until in self._missed.items() if until > now}
-                self._missed[wanted] = now + _MISS_KEPT
-                raise NoMatch(wanted)
+            while (found := self._known(wanted)) is None:
+                now = asyncio.get_running_loop().time()
+                if now < self._missed.get(wanted, 0.0):
+                    raise NoMatch(wanted)
+                changed = self.changed
+                if not self._started:
+                    await self._read_all()
+                else:
+                    await self._read_group(wanted.group)
+                # What was announced while reading may have come too late to be read, so that it is read once more.
+                if self._known(wanted) is None and self.changed is changed:
+                    self._missed = {kind: until for kind, until in self._missed.items() if until > now}
+                    self._missed[wanted] = now + _MISS_KEPT
             return found
 
     async def all(self) -> list[ResourceMapping]:
@@ -78,15 +82,25 @@ class Discovery:
                 return found
         raise NoMatch(text)
 
-    def invalidate(self, group: str | None = None) -> None:
-        """Forget what is known, of one group if it is named: something was installed or removed."""
+    def invalidate(self) -> None:
+        """Forget everything: kinds were installed or removed, nobody knows which."""
+        self._mappings.clear()
+        self._versions.clear()
+        self._started = False
+        self.announce()
+
+    def forget(self, group: str) -> None:
+        """Forget one group: the server did not know a path that discovery had named."""
+        self._versions.pop(group, None)
+        self._mappings = {gvk: mapping for gvk, mapping in self._mappings.items() if gvk.group != group}
+        self._complete = False
+
+    def announce(self) -> None:
+        """A kind was installed or removed: look again for those that were missing. Known ones stay known."""
         self._missed.clear()
         self._complete = False
-        if group is None:
-            self._mappings.clear()
-            self._versions.clear()
-        else:
-            self._forget_group(group)
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     def _known(self, wanted: GroupVersionKind | GroupKind) -> ResourceMapping | None:
         if isinstance(wanted, GroupVersionKind):
@@ -98,25 +112,21 @@ class Discovery:
         return None
 
     def _resolved(self, text: str) -> ResourceMapping | None:
-        name, _, rest = text.partition(".")
-        version, _, group_of_version = rest.partition(".")
-        for mapping in self._preferred():
-            called = (mapping.plural, mapping.singular, mapping.gvk.kind.lower(), *mapping.short_names)
-            if name.lower() not in called:
-                continue
-            if not rest or rest == mapping.gvk.group:
+        name, _, rest = text.lower().partition(".")
+        preferred = list(self._preferred())
+        named = [mapping for mapping in preferred if name in _names(mapping)]
+        named += [mapping for mapping in preferred if name in mapping.short_names]
+        for mapping in named:
+            if rest in ("", mapping.gvk.group):
                 return mapping
-            if mapping.gvk.version == version and group_of_version == mapping.gvk.group:
-                return mapping
-        # A prefix of the group is enough ("kustomizations.kustomize"), and any served version may be named.
+        version, _, group = rest.partition(".")
         for mapping in self._mappings.values():
-            called = (mapping.plural, mapping.singular, mapping.gvk.kind.lower(), *mapping.short_names)
-            if name.lower() in called and rest:
-                if (version, group_of_version) == (mapping.gvk.version, mapping.gvk.group):
-                    return mapping
-                if mapping.gvk.group.startswith(rest) and mapping.gvk.version == self._versions[mapping.gvk.group][0]:
-                    return mapping
-        return None
+            if (version, group) == (mapping.gvk.version, mapping.gvk.group) and (
+                name in _names(mapping) or name in mapping.short_names
+            ):
+                return mapping
+        # The beginning of the group is enough: "kustomizations.kustomize".
+        return next((mapping for mapping in named if mapping.gvk.group.startswith(rest)), None)
 
     def _preferred(self) -> Iterator[ResourceMapping]:
         """Each resource once, in its first served version, groups in the server's order (core first)."""
@@ -126,48 +136,52 @@ class Discovery:
         for group, versions in self._versions.items():
             seen: set[str] = set()
             mappings = by_group.get(group, [])
-            for mapping in sorted(mappings, key=lambda m, order=versions: order.index(m.gvk.version)):  # type: ignore[misc]
-                if mapping.plural not in seen:
-                    seen.add(mapping.plural)
-                    yield mapping
+            for version in versions:
+                for mapping in mappings:
+                    if mapping.gvk.version == version and mapping.plural not in seen:
+                        seen.add(mapping.plural)
+                        yield mapping
 
     async def _read_all(self) -> None:
+        changed = self.changed
         versions: dict[str, tuple[str, ...]] = {}
         mappings: list[ResourceMapping] = []
-        for path in ("/api", "/apis"):
-            document = await self._get(path, _AGGREGATED)
+        for document in await asyncio.gather(self._get("/api", _AGGREGATED), self._get("/apis", _AGGREGATED)):
             if document is None:
                 continue
-            if document.get("kind") == "APIGroupDiscoveryList":
-                for group in _dicts(document.get("items")):
-                    name, served, found = _aggregated_group(group)
-                    versions[name] = served
-                    mappings += found
-            else:
-                for name, served in _legacy_groups(document):
-                    versions[name] = served
-                    for version in served:
-                        mappings += await self._read_version(name, version)
+            with _as_promised():
+                if document.get("kind") == "APIGroupDiscoveryList":
+                    for group in _dicts(document.get("items")):
+                        name, served, found = _aggregated_group(group)
+                        versions[name] = served
+                        mappings += found
+                    continue
+                groups = _legacy_groups(document)
+            versions.update(groups)
+            reads = [self._read_version(name, version) for name, served in groups for version in served]
+            for found in await asyncio.gather(*reads):
+                mappings += found
         self._versions = versions
         self._mappings = {mapping.gvk: mapping for mapping in mappings}
-        self._complete = True
+        self._started = True
+        self._complete = self.changed is changed
 
     async def _read_group(self, group: str) -> None:
         document = await self._get(f"/apis/{group}" if group else "/api", "application/json")
-        served = () if document is None else _served_versions(document)
+        with _as_promised():
+            served = () if document is None else _served_versions(document)
         mappings = [mapping for version in served for mapping in await self._read_version(group, version)]
-        self._forget_group(group)
+        complete = self._complete
+        self.forget(group)
+        self._complete = complete
         if served:
             self._versions[group] = served
             self._mappings.update((mapping.gvk, mapping) for mapping in mappings)
 
     async def _read_version(self, group: str, version: str) -> list[ResourceMapping]:
         document = await self._get(api_prefix(group, version), "application/json")
-        return [] if document is None else _legacy_resources(group, version, document)
-
-    def _forget_group(self, group: str) -> None:
-        self._versions.pop(group, None)
-        self._mappings = {gvk: mapping for gvk, mapping in self._mappings.items() if gvk.group != group}
+        with _as_promised():
+            return [] if document is None else _legacy_resources(group, version, document)
 
     async def _get(self, path: str, accept: str) -> dict[str, Any] | None:
         try:
@@ -185,6 +199,19 @@ class Discovery:
         if not isinstance(document, dict):
             raise BadResponse(f"discovery of {path}: the answer is not an object")
         return document
+
+
+@contextmanager
+def _as_promised() -> Iterator[None]:
+    """Discovery documents that break the API's own schema are the server's fault, not a bug of ours."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadResponse(f"discovery: a document does not have the promised form ({error!r})") from error
+
+
+def _names(mapping: ResourceMapping) -> tuple[str, str, str]:
+    return mapping.plural, mapping.singular, mapping.gvk.kind.lower()
 
 
 def _aggregated_group(group: dict[str, Any]) -> tuple[str, tuple[str, ...], list[ResourceMapping]]:

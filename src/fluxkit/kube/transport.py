@@ -4,7 +4,9 @@ What is repeated, and nothing else is:
 
 - a request that certainly never reached the server (the connection was refused): every method;
 - an answer 429 or 503 that names a Retry-After, because the server did not act: every method;
-- a lost connection, 429, 500, 502, 503 or 504: reads only (GET).
+- a lost connection, 429, 500, 502, 503 or 504: reads only (GET);
+- a kept-alive connection that the server closed just then: GET, PUT and DELETE, once and unseen, by aiohttp, as Go's
+  net/http does. A repeated PUT or DELETE may so answer Conflict or NotFound about its own success.
 
 Waits grow exponentially with full jitter, or are what Retry-After says. This is the only module that imports aiohttp,
 and it is imported when a client is opened, so that a command that talks to no server does not pay for it.
