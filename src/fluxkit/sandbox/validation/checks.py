@@ -1,0 +1,74 @@
+"""Type checks for the registry: decoding, pruning, defaulting and validation of whole objects by schema and kind."""
+
+from fluxkit.objects import Object
+from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.status import Cause, StatusError, bad_request
+from fluxkit.sandbox.validation import rules, structural
+from fluxkit.sandbox.validation.decoding import DecodingError, decode_builtin
+from fluxkit.sandbox.validation.defaults import apply_builtin_defaults
+from fluxkit.sandbox.validation.schemas import Schemas
+
+__all__ = ["SchemaTypeChecks"]
+
+
+class SchemaTypeChecks:
+    """The registry's ``TypeChecks``, by schema."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+
+    def admit(
+        self, resource: Resource, obj: Object, old: Object | None, field_validation: str, warnings: list[str] | None
+    ) -> Object:
+        """The object as the API server would hold it after decoding and defaulting; ``obj`` may be changed.
+
+        Raises BadRequest for values of a wrong type, and for unknown fields under ``Strict``.
+        """
+        unknown: list[str] = []
+        schema = self._schemas.of(resource)
+        if resource.custom is not None:
+            if schema is not None:
+                structural.prune(schema, obj, unknown)
+                self._report(resource, unknown, field_validation, warnings)
+                structural.apply_defaults(schema, obj)
+            return obj
+        if schema is None:
+            return obj
+        managed = obj["metadata"].pop("managedFields", None)
+        try:
+            obj, unknown = decode_builtin(obj, schema)
+        except DecodingError as error:
+            raise self._refusal(resource, str(error)) from None
+        self._report(resource, unknown, field_validation, warnings)
+        apply_builtin_defaults(resource.gvk.group_kind, obj)
+        if managed is not None:
+            obj["metadata"]["managedFields"] = managed
+        return obj
+
+    def check_intent(
+        self, resource: Resource, intent: Object, field_validation: str, warnings: list[str] | None
+    ) -> Object:
+        """An applied configuration as it is: applying itself refuses what the schema does not declare."""
+        return intent
+
+    def validate(self, resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
+        """What is wrong with a defaulted object, as upstream words it."""
+        if resource.custom is not None:
+            schema = self._schemas.of(resource)
+            return structural.validate(schema, obj) if schema is not None else []
+        return rules.validate_builtin(resource.gvk.group_kind, obj, old)
+
+    def _refusal(self, resource: Resource, text: str) -> StatusError:
+        kind = resource.kind
+        return bad_request(f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {text}')
+
+    def _report(
+        self, resource: Resource, unknown: list[str], field_validation: str, warnings: list[str] | None
+    ) -> None:
+        if not unknown:
+            return
+        texts = [f'unknown field "{path}"' for path in unknown]
+        if field_validation == "Strict":
+            raise self._refusal(resource, "strict decoding error: " + ", ".join(texts))
+        if field_validation == "Warn" and warnings is not None:
+            warnings.extend(texts)

@@ -1,0 +1,114 @@
+"""The core group, Pods apart. Follows kubernetes/kubernetes ``pkg/apis/core/v1/defaults.go``."""
+
+import base64
+from typing import Any
+
+from fluxkit.objects import Object
+from fluxkit.sandbox.validation.defaults.pods import template
+
+__all__ = [
+    "endpoints",
+    "limit_range",
+    "persistent_volume",
+    "persistent_volume_claim",
+    "persistent_volume_claim_spec",
+    "pod_template_object",
+    "replication_controller",
+    "secret",
+    "service",
+]
+
+
+def endpoints(obj: Object) -> None:
+    for subset in obj.get("subsets") or ():
+        for port in subset.get("ports") or ():
+            port.setdefault("protocol", "TCP")
+
+
+def limit_range(obj: Object) -> None:
+    for item in (obj.get("spec") or {}).get("limits") or ():
+        if item.get("type") != "Container":
+            continue
+        limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+        if limits:
+            item["default"] = limits
+        requests = {**(item.get("min") or {}), **limits, **(item.get("defaultRequest") or {})}
+        if requests:
+            item["defaultRequest"] = requests
+
+
+def persistent_volume(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+    spec.setdefault("volumeMode", "Filesystem")
+    host = spec.get("hostPath")
+    if host is not None:
+        host.setdefault("type", "")
+    obj.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+def persistent_volume_claim_spec(spec: dict[str, Any]) -> None:
+    spec.setdefault("volumeMode", "Filesystem")
+    spec.setdefault("resources", {})
+
+
+def persistent_volume_claim(obj: Object) -> None:
+    persistent_volume_claim_spec(obj.setdefault("spec", {}))
+    obj.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+def pod_template_object(obj: Object) -> None:
+    template(obj)
+
+
+def replication_controller(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("replicas", 1)
+    template(spec)
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    if labels:
+        if not spec.get("selector"):
+            spec["selector"] = dict(labels)
+        metadata = obj["metadata"]
+        if not metadata.get("labels"):
+            metadata["labels"] = dict(labels)
+
+
+def secret(obj: Object) -> None:
+    """Also moves ``stringData``, which is write-only, into ``data``."""
+    if not obj.get("type"):
+        obj["type"] = "Opaque"
+    plain = obj.pop("stringData", None)
+    if plain:
+        data = obj.setdefault("data", {})
+        for key, value in plain.items():
+            data[key] = base64.b64encode(value.encode()).decode()
+
+
+def service(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    if not spec.get("sessionAffinity"):
+        spec["sessionAffinity"] = "None"
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
+    else:
+        config = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
+        config.setdefault("timeoutSeconds", 10800)
+    if not spec.get("type"):
+        spec["type"] = "ClusterIP"
+    for port in spec.get("ports") or ():
+        if not port.get("protocol"):
+            port["protocol"] = "TCP"
+        if not port.get("targetPort"):
+            port["targetPort"] = port.get("port", 0)
+    kind = spec["type"]
+    external = kind in ("NodePort", "LoadBalancer") or (kind == "ClusterIP" and spec.get("externalIPs"))
+    if external and not spec.get("externalTrafficPolicy"):
+        spec["externalTrafficPolicy"] = "Cluster"
+    if kind in ("ClusterIP", "NodePort", "LoadBalancer"):
+        spec.setdefault("internalTrafficPolicy", "Cluster")
+    if kind == "LoadBalancer":
+        spec.setdefault("allocateLoadBalancerNodePorts", True)
+        for ingress in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
+            if ingress.get("ip"):
+                ingress.setdefault("ipMode", "VIP")
