@@ -109,7 +109,7 @@ def _secured(config: "ClusterConfig", settings: Settings) -> "ClusterConfig":
 
 def _authenticated(config: "ClusterConfig", settings: Settings) -> "ClusterConfig":
     from fluxkit.kube import errors
-    from fluxkit.kube.credentials import CertificateFiles, bearer
+    from fluxkit.kube.credentials import CertificateFiles, StaticCredentials, bearer
 
     if bool(settings.client_certificate) != bool(settings.client_key):
         raise errors.ConfigError("--client-certificate and --client-key must be given together")
@@ -118,7 +118,7 @@ def _authenticated(config: "ClusterConfig", settings: Settings) -> "ClusterConfi
             config, credentials=CertificateFiles(Path(settings.client_certificate), Path(settings.client_key))
         )
     if settings.token:
-        return replace(config, credentials=bearer(settings.token))
+        return replace(config, credentials=StaticCredentials(bearer(settings.token)))
     return config
 
 

@@ -1,4 +1,4 @@
-"""The grammar of the command line: commands, groups, flags, on top of click, behaving as upstream's does (spf13/cobra).
+"""The grammar of the command line: commands, groups and flags on top of click, behaving as spf13/cobra does.
 
 What differs from click and why: a switch takes a value as well (``--prune=false``), persistent flags are read before and
 after the verb alike, the errors are upstream's texts, and a group imports a command only when it is asked for.

@@ -102,11 +102,13 @@ def _source_group() -> click.Command:
         help="The create source sub-commands generate sources.",
         persistent=[
             option(
-                "--fetch-timeout", type=DURATION, default=0.0,
+                "--fetch-timeout",
+                type=DURATION,
+                default=0.0,
                 help="set a timeout for fetch operations performed by source-controller (e.g. 'git clone')",
             ),
         ],
-    )  # fmt: skip
+    )
 
 
 create = FluxGroup(
@@ -122,8 +124,9 @@ create = FluxGroup(
         option("--interval", type=DURATION, default=60.0, help="source sync interval"),
         option("--export", type=BOOL, default=False, help="export in YAML format to stdout"),
         option(
-            "--label", type=SLICE,
+            "--label",
+            type=SLICE,
             help="set labels on the resource (can specify multiple labels with commas: label1=value1,label2=value2)",
         ),
     ],
-)  # fmt: skip
+)

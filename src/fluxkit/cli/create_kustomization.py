@@ -67,38 +67,65 @@ def _deprecated_validation(ctx: click.Context, param: click.Parameter, value: st
     usage="[name]",
 )
 @click.argument("name", required=False)
-@flag("--source", type=SourceRefType(), help="source that contains the Kubernetes manifests in the format "
-      "'[<kind>/]<name>.<namespace>', where kind must be one of: (OCIRepository, GitRepository, Bucket), if kind is not "
-      "specified it defaults to GitRepository")  # fmt: skip
+@flag(
+    "--source",
+    type=SourceRefType(),
+    help="source that contains the Kubernetes manifests in the format "
+    "'[<kind>/]<name>.<namespace>', where kind must be one of: (OCIRepository, GitRepository, Bucket), if kind is not "
+    "specified it defaults to GitRepository",
+)
 @flag(
     "--path", type=SafeRelativePath(), default="./", help="path to the directory containing a kustomization.yaml file"
 )
 @switch("--prune", help="enable garbage collection")
 @switch("--wait", help="enable health checking of all the applied resources")
-@flag("--health-check", type=SLICE, help="workload to be included in the health assessment, in the format "
-      "'<kind>/<name>.<namespace>'")  # fmt: skip
+@flag(
+    "--health-check",
+    type=SLICE,
+    help="workload to be included in the health assessment, in the format '<kind>/<name>.<namespace>'",
+)
 @flag("--health-check-timeout", type=DURATION, default=120.0, help="timeout of health checking operations")
-@flag("--depends-on", type=SLICE, help="Kustomization that must be ready before this Kustomization can be applied, "
-      "supported formats '<name>' and '<namespace>/<name>', also accepts comma-separated values")  # fmt: skip
+@flag(
+    "--depends-on",
+    type=SLICE,
+    help="Kustomization that must be ready before this Kustomization can be applied, "
+    "supported formats '<name>' and '<namespace>/<name>', also accepts comma-separated values",
+)
 @flag("--service-account", help="the name of the service account to impersonate when reconciling this Kustomization")
-@flag("--decryption-provider", help="decryption provider, available options are: (sops)", type=OneOf(
-      ("sops",), "decryption provider '{value}' is not supported, must be one of: {choices}"))  # fmt: skip
+@flag(
+    "--decryption-provider",
+    help="decryption provider, available options are: (sops)",
+    type=OneOf(("sops",), "decryption provider '{value}' is not supported, must be one of: {choices}"),
+)
 @flag(
     "--decryption-secret", help="set the Kubernetes secret name that contains the private keys used for sops decryption"
 )
 @flag(
     "--target-namespace", help="overrides the namespace of all Kustomization objects reconciled by this Kustomization"
 )
-@flag("--kubeconfig-secret-ref", help="the name of the Kubernetes Secret that contains a key with the kubeconfig file "
-      "for connecting to a remote cluster")  # fmt: skip
-@flag("--retry-interval", type=DURATION, default=0.0, help="the interval at which to retry a previously failed "
-      "reconciliation")  # fmt: skip
+@flag(
+    "--kubeconfig-secret-ref",
+    help="the name of the Kubernetes Secret that contains a key with the kubeconfig file "
+    "for connecting to a remote cluster",
+)
+@flag(
+    "--retry-interval",
+    type=DURATION,
+    default=0.0,
+    help="the interval at which to retry a previously failed reconciliation",
+)
 @flag("--validation", hidden=True, expose_value=False, callback=_deprecated_validation)
 @click.pass_obj
 def kustomization(
-    settings: Settings, name: str, source: SourceRef | None, interval: float, export: bool, label: tuple[str, ...],
+    settings: Settings,
+    /,
+    name: str,
+    source: SourceRef | None,
+    interval: float,
+    export: bool,
+    label: tuple[str, ...],
     **flags: Any,
-) -> None:  # fmt: skip
+) -> None:
     if source is None:
         raise CommandError("source is required")
     if not export:

@@ -66,40 +66,73 @@ EXAMPLES = """
 @flag("--commit", help="git commit")
 @flag("-u", "--username", help="basic authentication username")
 @flag("-p", "--password", help="basic authentication password")
-@flag("--ssh-key-algorithm", default="ecdsa", help="SSH public key algorithm (rsa, ecdsa, ed25519)", type=OneOf(
-      ("rsa", "ecdsa", "ed25519"), "unsupported public key algorithm '{value}', must be one of: {choices}"))  # fmt: skip
+@flag(
+    "--ssh-key-algorithm",
+    default="ecdsa",
+    help="SSH public key algorithm (rsa, ecdsa, ed25519)",
+    type=OneOf(("rsa", "ecdsa", "ed25519"), "unsupported public key algorithm '{value}', must be one of: {choices}"),
+)
 @flag("--ssh-rsa-bits", type=RSABits(), default=2048, help="SSH RSA public key bit size (multiplies of 8)")
-@flag("--ssh-ecdsa-curve", default="p384", help="SSH ECDSA public key curve (p256, p384, p521)", type=OneOf(
-      ("p256", "p384", "p521"), "unsupported curve '{value}', must be one of: {choices}"))  # fmt: skip
-@flag("--secret-ref", help="the name of an existing secret containing SSH or basic credentials or github app "
-      "authentication")  # fmt: skip
+@flag(
+    "--ssh-ecdsa-curve",
+    default="p384",
+    help="SSH ECDSA public key curve (p256, p384, p521)",
+    type=OneOf(("p256", "p384", "p521"), "unsupported curve '{value}', must be one of: {choices}"),
+)
+@flag(
+    "--secret-ref",
+    help="the name of an existing secret containing SSH or basic credentials or github app authentication",
+)
 @flag("--proxy-secret-ref", help="the name of an existing secret containing the proxy address and credentials")
-@flag("--provider", help="the Git provider name, available options are: (generic, azure, github, aws)",
-      type=OneOf(("generic", "azure", "github", "aws"),
-                 "source Git provider '{value}' is not supported, must be one of: generic|azure|github|aws"))  # fmt: skip
+@flag(
+    "--provider",
+    help="the Git provider name, available options are: (generic, azure, github, aws)",
+    type=OneOf(
+        ("generic", "azure", "github", "aws"),
+        "source Git provider '{value}' is not supported, must be one of: generic|azure|github|aws",
+    ),
+)
 @flag("--ca-file", help="path to TLS CA file used for validating self-signed certificates")
 @flag("--private-key-file", help="path to a private key file used for authenticating to the Git SSH server")
-@switch("--recurse-submodules", help="when enabled, configures the GitRepository source to initialize and include Git "
-        "submodules in the artifact it produces")  # fmt: skip
+@switch(
+    "--recurse-submodules",
+    help="when enabled, configures the GitRepository source to initialize and include Git "
+    "submodules in the artifact it produces",
+)
 @switch("-s", "--silent", help="assumes the deploy key is already setup, skips confirmation")
-@flag("--ignore-paths", type=SLICE, help="set paths to ignore in git resource (can specify multiple paths with commas: "
-      "path1,path2)")  # fmt: skip
-@flag("--sparse-checkout-paths", type=SLICE, help="set paths to sparse checkout in git resource (can specify multiple "
-      "paths with commas: path1,path2)")  # fmt: skip
+@flag(
+    "--ignore-paths",
+    type=SLICE,
+    help="set paths to ignore in git resource (can specify multiple paths with commas: path1,path2)",
+)
+@flag(
+    "--sparse-checkout-paths",
+    type=SLICE,
+    help="set paths to sparse checkout in git resource (can specify multiple paths with commas: path1,path2)",
+)
 @click.pass_obj
-def git(settings: Settings, name: str, export: bool, label: tuple[str, ...], **flags: Any) -> None:
+def git(settings: Settings, /, name: str, export: bool, label: tuple[str, ...], **flags: Any) -> None:
     url = _checked_url(flags)
     obj = manifest(KIND.gvk, name, settings.namespace, parse_labels(label), _spec(flags))
     if export:
         print(manifest_text(obj))
         return
+    if flags["ca_file"]:
+        flags["ca_file"] = _read(Path(flags["ca_file"]))
     run(settings, partial(_apply, url, flags, obj))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"unable to read TLS CA file: {error}") from error
 
 
 def _checked_url(flags: dict[str, Any]) -> SplitResult:
     if not flags["url"]:
         raise CommandError("url is required")
-    url = urlsplit(flags["url"])
+    url = urlsplit(str(flags["url"]))
     if url.scheme not in ("ssh", "http", "https"):
         raise CommandError(f"git URL scheme '{url.scheme}' not supported, can be: ssh, http and https")
     if not any(flags[each] for each in ("branch", "tag", "tag_semver", "commit", "ref_name")):
@@ -161,7 +194,7 @@ async def _apply(url: SplitResult, flags: dict[str, Any], obj: Object, session: 
 
 
 async def _credentials(url: SplitResult, flags: dict[str, Any]) -> dict[str, str]:
-    """The content of the Secret, empty if the repository needs none."""
+    """The content of the Secret, empty if the repository needs none; ``ca_file`` holds the content of the file."""
     if url.scheme == "ssh":
         return await _ssh_credentials(url, flags)
     data: dict[str, str] = {}
@@ -170,10 +203,7 @@ async def _credentials(url: SplitResult, flags: dict[str, Any]) -> dict[str, str
             progress.warning("insecure configuration: credentials configured for an HTTP URL")
         data = {"username": flags["username"], "password": flags["password"]}
     if flags["ca_file"] and url.scheme == "https":
-        try:
-            data["ca.crt"] = Path(flags["ca_file"]).read_text(encoding="utf-8")
-        except OSError as error:
-            raise CommandError(f"unable to read TLS CA file: {error}") from error
+        data["ca.crt"] = flags["ca_file"]
     return data
 
 

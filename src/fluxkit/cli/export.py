@@ -1,4 +1,4 @@
-"""``flux export``: objects as manifests, without status and what the server added (fluxcd/flux2 cmd/flux/export*.go)."""
+"""``flux export``: objects as manifests, without status and what the server added (fluxcd/flux2 export*.go)."""
 
 from functools import partial
 from typing import Any

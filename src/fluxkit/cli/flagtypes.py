@@ -35,7 +35,7 @@ def flag_name(param: click.Parameter) -> str:
     return ", ".join(sorted(param.opts, key=len))
 
 
-class FlagType(click.ParamType, Generic[T]):
+class FlagType(click.ParamType, Generic[T]):  # type: ignore[type-arg,unused-ignore]  # generic in newer click only
     """A parser of one text; ``parse`` raises ``ValueError`` with the reason."""
 
     def parse(self, text: str) -> T:
@@ -55,13 +55,13 @@ class _Bool(FlagType[bool]):
     """Go's ``strconv.ParseBool``; the flag alone, without a value, is true."""
 
     name = "bool"
-    _VALUES = {text: value for value, texts in ((True, "1 t T true TRUE True"), (False, "0 f F false FALSE False"))
-               for text in texts.split()}  # fmt: skip
 
     def parse(self, text: str) -> bool:
-        if text not in self._VALUES:
-            raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
-        return self._VALUES[text]
+        if text in ("1", "t", "T", "true", "TRUE", "True"):
+            return True
+        if text in ("0", "f", "F", "false", "FALSE", "False"):
+            return False
+        raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
 
 
 class _Duration(FlagType[float]):
@@ -179,7 +179,7 @@ class SourceRefType(FlagType[SourceRef]):
                 "specified it defaults to GitRepository"
             )
         kind, _, name = text.partition("/") if text.count("/") == 1 else ("", "", text)
-        name, dot, namespace = name.rpartition(".") if "." in name else (name, "", "")
+        name, _, namespace = name.rpartition(".") if "." in name else (name, "", "")
         if not name:
             raise ValueError(f"no name given for source of kind '{kind}'")
         if not kind:

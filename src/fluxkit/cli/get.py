@@ -153,12 +153,18 @@ async def _print_many(kinds: tuple[Kind, ...], view: View, session: Session) -> 
 
 PERSISTENT = [
     option(
-        "-A", "--all-namespaces", type=BOOL, default=False,
+        "-A",
+        "--all-namespaces",
+        type=BOOL,
+        default=False,
         help="list the requested object(s) across all namespaces",
     ),
     option("--no-header", type=BOOL, default=False, help="skip the header when printing the results"),
     option(
-        "-w", "--watch", type=BOOL, default=False,
+        "-w",
+        "--watch",
+        type=BOOL,
+        default=False,
         help="after listing/getting the requested object, watch for changes",
     ),
     option(
@@ -167,14 +173,14 @@ PERSISTENT = [
         "ready!=true",
     ),
     option("-l", "--label-selector", help="filter objects by label selector"),
-]  # fmt: skip
+]
 
 
 def _kind_command(kind: Kind) -> click.Command:
     words = " ".join(kind.get_path)
 
     @click.pass_obj
-    def callback(settings: Settings, name: str | None, **flags: Any) -> None:
+    def callback(settings: Settings, /, name: str | None, **flags: Any) -> None:
         run(settings, partial(_print_one, kind, name, View(**flags)))
 
     if kind.verb_path in (("kustomization",), ("helmrelease",)):
@@ -195,7 +201,7 @@ def _kind_command(kind: Kind) -> click.Command:
 
 def _all_command(words: str, kinds: tuple[Kind, ...]) -> click.Command:
     @click.pass_obj
-    def callback(settings: Settings, watch: bool, **flags: Any) -> None:
+    def callback(settings: Settings, /, watch: bool, **flags: Any) -> None:
         if watch:
             raise CommandError("expected a single resource type, but found all")
         run(settings, partial(_print_many, kinds, View(qualified=True, **flags)))

@@ -107,12 +107,19 @@ reconcile = verb_group(
     "reconcile",
     _reconcile,
     (
-        "Bucket", "GitRepository", "HelmRepository", "ImagePolicy", "ImageRepository", "ImageUpdateAutomation",
-        "Kustomization", "OCIRepository", "Receiver",
+        "Bucket",
+        "GitRepository",
+        "HelmRepository",
+        "ImagePolicy",
+        "ImageRepository",
+        "ImageUpdateAutomation",
+        "Kustomization",
+        "OCIRepository",
+        "Receiver",
     ),
     summary="Reconcile a {kind}",
     help="The reconcile sub-commands trigger a reconciliation of sources and resources.",
     example="Trigger a reconciliation outside of the interval and wait for its result\n"
     "  flux reconcile {words} podinfo",
     flags=_flags,
-)  # fmt: skip
+)

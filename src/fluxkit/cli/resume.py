@@ -100,8 +100,10 @@ resume = verb_group(
     persistent=[
         option("--all", type=BOOL, default=False, help="resume all resources in that namespace"),
         option(
-            "--wait", type=BOOL, default=False,
+            "--wait",
+            type=BOOL,
+            default=False,
             help="wait for the resources to be reconciled, the default when exactly one name is given",
         ),
     ],
-)  # fmt: skip
+)

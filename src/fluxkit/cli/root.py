@@ -34,7 +34,9 @@ PERSISTENT = [
     _setting("--timeout", type=DURATION, default=300.0, help="timeout for this operation"),
     _setting("--verbose", type=BOOL, default=False, help="print generated objects"),
     _setting(
-        "--ns-follows-kube-context", type=BOOL, default=False,
+        "--ns-follows-kube-context",
+        type=BOOL,
+        default=False,
         help="use the namespace from the kubeconfig context instead of the default flux-system namespace, can also be "
         "set via FLUX_NS_FOLLOWS_KUBE_CONTEXT env var",
     ),
@@ -47,7 +49,9 @@ PERSISTENT = [
     _setting("--server", help="the address and port of the Kubernetes API server"),
     _setting("--tls-server-name", help="server name to use for server certificate validation"),
     _setting(
-        "--insecure-skip-tls-verify", type=BOOL, default=False,
+        "--insecure-skip-tls-verify",
+        type=BOOL,
+        default=False,
         help="if true, the Kubernetes API server's certificate will not be checked for validity",
     ),
     _setting("--certificate-authority", help="path to the certificate authority of the Kubernetes API server"),
@@ -59,8 +63,8 @@ PERSISTENT = [
     _setting("--as-uid", help="UID to impersonate"),
     _setting("--as-user-extra", type=SLICE, help="user extras to impersonate, key=value, can be repeated"),
     _setting("--cache-dir", help="accepted for compatibility: nothing is cached on disk"),
-    _setting("--disable-compression", type=BOOL, default=False, help="do not ask the API server for compressed answers"),
-]  # fmt: skip
+    _setting("--disable-compression", type=BOOL, default=False, help="do not ask for compressed answers"),
+]
 
 EXAMPLES = """
   # Try Flux without a cluster
@@ -124,21 +128,23 @@ flux = FluxGroup(
         "suspend": lazy("suspend", "suspend", "Suspend resources"),
         "tree": lazy("tree", "tree", "Print the resources reconciled by Flux"),
         "uninstall": lazy("uninstall", "uninstall", "Uninstall Flux and its custom resource definitions"),
-        "version": lazy(
-            "version", "version", "Print the client and server-side components version information"
-        ),
+        "version": lazy("version", "version", "Print the client and server-side components version information"),
         "__complete": lazy("completion", "complete", "Answer a completion script", hidden=True),
     },
     help="Command line utility for assembling Kubernetes CD pipelines the GitOps way.",
     persistent=PERSISTENT,
     examples=EXAMPLES,
-)  # fmt: skip
+)
 flux.params.append(
     click.Option(
-        ["-v", "--version"], is_flag=True, is_eager=True, expose_value=False, help="version for flux",
+        ["-v", "--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        help="version for flux",
         callback=lambda ctx, param, value: _version(ctx) if value else None,
     )
-)  # fmt: skip
+)
 
 
 def _version(ctx: click.Context) -> None:

@@ -82,9 +82,15 @@ async def scan_host_keys(host: str, port: int) -> str:
     if not _HOST.fullmatch(host) or host.startswith("-"):
         raise CommandError(f"{where}: not a host name")
     process = await asyncio.create_subprocess_exec(
-        tool, "-T", str(SCAN_TIMEOUT), "-p", str(port), host,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        tool,
+        "-T",
+        str(SCAN_TIMEOUT),
+        "-p",
+        str(port),
+        host,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     output, complaint = await process.communicate()
     lines = [line for line in output.decode().splitlines() if line and not line.startswith("#")]
     if not lines:

@@ -15,9 +15,20 @@ from fluxkit.objects import key_of
 __all__ = ["SUSPENDABLE", "suspend"]
 
 SUSPENDABLE = (
-    "Alert", "Bucket", "GitRepository", "HelmChart", "HelmRelease", "HelmRepository", "ImagePolicy", "ImageRepository",
-    "ImageUpdateAutomation", "Kustomization", "OCIRepository", "Provider", "Receiver",
-)  # fmt: skip
+    "Alert",
+    "Bucket",
+    "GitRepository",
+    "HelmChart",
+    "HelmRelease",
+    "HelmRepository",
+    "ImagePolicy",
+    "ImageRepository",
+    "ImageUpdateAutomation",
+    "Kustomization",
+    "OCIRepository",
+    "Provider",
+    "Receiver",
+)
 
 
 def _suspend(settings: Settings, kind: Kind, names: tuple[str, ...], all: bool) -> None:

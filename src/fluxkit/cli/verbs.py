@@ -35,7 +35,7 @@ def verb_group(
 
     def command(kind: Kind) -> click.Command:
         @click.pass_obj
-        def callback(settings: Any, **arguments: Any) -> None:
+        def callback(settings: Any, /, **arguments: Any) -> None:
             run(settings, kind, **arguments)
 
         argument = click.Argument(["names"], nargs=-1) if many else click.Argument(["name"], required=False)
