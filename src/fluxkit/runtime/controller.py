@@ -208,18 +208,13 @@ class Controller:
     def _on_main_event(self, event: CacheEvent) -> None:
         if not self._predicate(event):
             return
-        obj = event.new if event.new is not None else event.old
-        if obj is not None:
-            self.enqueue(key_of(obj), trigger=Trigger.of(obj))
+        self.enqueue(key_of(event.object), trigger=Trigger.of(event.object))
 
     def _handler(self, watch: _Watch) -> Callable[[CacheEvent], None]:
         def handle(event: CacheEvent) -> None:
             if watch.predicate is not None and not watch.predicate(event):
                 return
-            obj = event.new if event.new is not None else event.old
-            if obj is None:
-                return
-            trigger = Trigger.of(obj)
+            trigger = Trigger.of(event.object)
             for key in watch.map(event):
                 self.enqueue(key, trigger=trigger)
 
