@@ -27,8 +27,7 @@ from fluxkit.sandbox.lifecycle import Controller, Definitions, EventExpiry, Garb
 from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.storage import Storage
 from fluxkit.sandbox.store import Store
-from fluxkit.sandbox.typecheck import NoTypeChecks
-from fluxkit.sandbox.validation.schemas import Schemas
+from fluxkit.sandbox.validation import Schemas, SchemaTypeChecks
 
 __all__ = ["run", "serve"]
 
@@ -50,7 +49,8 @@ def _tls(layout: Layout) -> ssl.SSLContext:
 def build(store: Store, credentials: Credentials, address: Callable[[], str]) -> APIServer:
     """Wires the parts around a store."""
     catalog = Catalog(builtin_resources())
-    registry = Registry(store, catalog, SchemaFieldManagement(Schemas()), NoTypeChecks())
+    schemas = Schemas()
+    registry = Registry(store, catalog, SchemaFieldManagement(schemas), SchemaTypeChecks(schemas))
     authenticator = Authenticator(credentials.token, credentials.signing_key, lambda uid: store.by_uid(uid) is not None)
     documents = Documents(catalog, address, lambda: store.failure is None)
     return APIServer(registry, authenticator, AllowAll(), documents)
