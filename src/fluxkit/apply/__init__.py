@@ -9,9 +9,15 @@ watching, never by polling; no error carries a value of a Secret. Refuses: delet
 plainly about immutable fields, and deleting what another owner's labels claim.
 """
 
+from fluxkit.apply import kstatus
+from fluxkit.apply.applyset import ApplyOptions, ApplySet, DeleteOptions
 from fluxkit.apply.changeset import Action, ChangeSet, ChangeSetEntry
+from fluxkit.apply.drift import DriftWatch
 from fluxkit.apply.errors import ApplyError, ApplyFailed, DeleteFailed, DuplicateObject, IgnoreRuleError
+from fluxkit.apply.health import HealthCheckFailed, StatusWatcher, jobs_with_ttl, wait_healthy
+from fluxkit.apply.ignore import IgnoreRule, IgnoreRules, Target
 from fluxkit.apply.inventory import Inventory, InventoryError
+from fluxkit.apply.kstatus import Status, StatusCode
 from fluxkit.apply.ordering import ApplyStage, parse_group_kinds, sorted_refs, stage_of
 from fluxkit.apply.ownership import CommonMetadata, Owner
 from fluxkit.apply.state import AppliedState, Fingerprint, ObjectState
@@ -21,19 +27,33 @@ __all__ = [
     "AppliedState",
     "ApplyError",
     "ApplyFailed",
+    "ApplyOptions",
+    "ApplySet",
     "ApplyStage",
     "ChangeSet",
     "ChangeSetEntry",
     "CommonMetadata",
     "DeleteFailed",
+    "DeleteOptions",
+    "DriftWatch",
     "DuplicateObject",
     "Fingerprint",
+    "HealthCheckFailed",
+    "IgnoreRule",
     "IgnoreRuleError",
+    "IgnoreRules",
     "Inventory",
     "InventoryError",
     "ObjectState",
     "Owner",
+    "Status",
+    "StatusCode",
+    "StatusWatcher",
+    "Target",
+    "jobs_with_ttl",
+    "kstatus",
     "parse_group_kinds",
     "sorted_refs",
     "stage_of",
+    "wait_healthy",
 ]

@@ -158,26 +158,23 @@ def _guarded(live: Object, patch: Patch) -> Patch:
 
 
 def _taken_over(entries: Sequence[Entry], rules: CleanupRules, manager: str) -> list[Entry] | None:
-    ours: Entry | None = None
+    """The entries with ours last, united with those that the rules match; ``None`` if they match none."""
+    before: Entry | None = None
     for entry in entries:
         if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
-            ours = entry
+            before = entry
+    ours = before
     kept: list[Entry] = []
     edited = False
     for entry in entries:
-        if entry is ours and not edited:
-            # Ours goes to the end with what it takes over; until something is taken over, keep looking.
+        if entry is before:
             continue
         if not rules.takes_over(entry):
-            if entry is not ours:
-                kept.append(entry)
+            kept.append(entry)
             continue
         edited = True
         if ours is None:
             ours = {**entry, "manager": manager, "operation": "Apply"}
         else:
-            fields = unite_fields(ours.get("fieldsV1") or {}, entry.get("fieldsV1") or {})
-            ours = {**ours, "fieldsV1": fields}
-    if not edited or ours is None:
-        return None
-    return [*kept, ours]
+            ours = {**ours, "fieldsV1": unite_fields(ours.get("fieldsV1") or {}, entry.get("fieldsV1") or {})}
+    return [*kept, ours] if edited and ours is not None else None
