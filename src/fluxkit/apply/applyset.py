@@ -200,22 +200,27 @@ class ApplySet:
 
         seen: list[Object] = []
         for _, group in groupby(items, key=lambda item: (rank(item.ref.gvk.kind), item.ref.gvk.group_kind)):
-            equals = list(group)
-            for item in equals:
+            start = len(changes.entries)
+            writes: list[Plan] = []
+            for item in group:
                 state = settled.get(item.ref.identity)
                 if state is not None:
                     changes.add(state.ref, Action.UNCHANGED)
                     changes.state.put(state)
                     continue
                 planned = plans[item.ref.identity]
-                if not planned.writes:
-                    changes.add(planned.ref, planned.action)
-                    if planned.live is not None:
-                        seen.append(planned.live)
-                        if planned.action is Action.UNCHANGED:
-                            _record(changes, applier.remember(planned, planned.live), planned.live)
-            writes = [plans[item.ref.identity] for item in equals if item.ref.identity in plans]
-            seen += await self._write(applier, [planned for planned in writes if planned.writes], changes)
+                if planned.writes:
+                    writes.append(planned)
+                    continue
+                changes.add(planned.ref, planned.action)
+                if planned.live is not None:
+                    seen.append(planned.live)
+                    if planned.action is Action.UNCHANGED:
+                        _record(changes, applier.remember(planned, planned.live), planned.live)
+            try:
+                seen += await self._write(applier, writes, changes)
+            finally:
+                changes.entries[start:] = sorted(changes.entries[start:], key=lambda entry: sort_key(entry.ref))
         return seen
 
     async def _write(self, applier: ObjectApplier, plans: Sequence[Plan], changes: ChangeSet) -> list[Object]:
