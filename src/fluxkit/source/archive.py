@@ -250,6 +250,7 @@ class _Unpacking:
         self._made: set[str] = set()
 
     def run(self, reader: TarReader) -> Contents:
+        self._dest.parent.mkdir(parents=True, exist_ok=True)
         self._directory((), 0o750)
         total = 0
         size = 0

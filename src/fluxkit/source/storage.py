@@ -135,7 +135,7 @@ class Storage:
     def _store(self, artifact: Artifact, write: Callable[[BinaryIO], tuple[Digest, int]]) -> Artifact:
         target = self.local_path(artifact)
         try:
-            target.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+            self._make_directories(target.parent)
         except OSError as problem:
             raise StorageError(
                 f"failed to create artifact directory: {problem}", reason="DirectoryCreationFailed"
@@ -146,6 +146,12 @@ class Storage:
         except OSError as problem:
             raise StorageError(f"unable to store artifact {artifact.path}: {problem}") from problem
         return msgspec.structs.replace(artifact, digest=str(digest), size=size, last_update_time=_now())
+
+    def _make_directories(self, directory: Path) -> None:
+        # Path.mkdir would give its mode to the last directory only.
+        if directory != self.root:
+            self._make_directories(directory.parent)
+            directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
 
     def _replace(self, target: Path, write: Callable[[BinaryIO], tuple[Digest, int]]) -> tuple[Digest, int]:
         descriptor, temporary = tempfile.mkstemp(prefix=retention.temporary_prefix(target.name), dir=target.parent)
