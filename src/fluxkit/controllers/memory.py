@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from fluxkit.apply import AppliedState
-from fluxkit.controllers.manifests import BuildInputs
+from fluxkit.controllers.inputs import TreeIndex, fingerprint
+from fluxkit.controllers.manifests import BuildInputs, Manifests
 from fluxkit.objects import ObjectKey
 
 __all__ = ["BuildRecord", "Memory", "MemoryStore"]
@@ -18,6 +19,10 @@ class BuildRecord:
     inputs: BuildInputs
     fingerprint: str
     digest: str
+
+    @classmethod
+    def of(cls, request: str, manifests: Manifests, tree: TreeIndex) -> "BuildRecord":
+        return cls(request, manifests.inputs, fingerprint(manifests.inputs, tree), manifests.digest)
 
 
 @dataclass(slots=True)

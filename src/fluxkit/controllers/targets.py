@@ -29,10 +29,11 @@ class TargetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``local`` is true for the cluster that the controllers themselves watch."""
+    """``local`` is the cluster that the controllers themselves watch, ``own_rights`` that as themselves."""
 
     client: Client
     local: bool
+    own_rights: bool
 
 
 class Targets:
@@ -55,13 +56,14 @@ class Targets:
         """The target for as long as the context lasts. Raises :class:`TargetError`."""
         reference = kustomization.spec.kube_config
         if reference is None:
-            yield Target(self._impersonating(self._client, kustomization), local=True)
+            own_rights = not self.account_of(kustomization)
+            yield Target(self._impersonating(self._client, kustomization), local=True, own_rights=own_rights)
             return
         if reference.secret_ref is None:
             raise TargetError("spec.kubeConfig.configMapRef is not supported yet, use spec.kubeConfig.secretRef")
         config = await self._remote_config(kustomization, reference.secret_ref)
         async with Client(config) as client:
-            yield Target(self._impersonating(client, kustomization), local=False)
+            yield Target(self._impersonating(client, kustomization), local=False, own_rights=False)
 
     async def account_exists(self, kustomization: Kustomization) -> bool:
         """Whether the account to impersonate exists here; true if there is none to impersonate."""

@@ -1,0 +1,205 @@
+"""The controllers as a process: what ``flux controllers`` runs.
+
+All of upstream's controllers live in one process, share connections, caches and events, and can be split up with
+``--controllers``. Where things come from is decided here and nowhere else.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TextIO
+
+from fluxkit.api import GitRepository, Kustomization
+from fluxkit.apply import DriftWatch, StatusWatcher
+from fluxkit.controllers.attempt import Services
+from fluxkit.controllers.gitaccess import GitAccess
+from fluxkit.controllers.gitrepository import GitRepositoryReconciler
+from fluxkit.controllers.kustomization import KustomizationReconciler
+from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.sources import SourceReader
+from fluxkit.controllers.targets import Targets
+from fluxkit.controllers.triggers import INDEXERS, became_ready, dependants_of, referrers_of, revision_changed
+from fluxkit.kube import Client, ClusterConfig
+from fluxkit.objects import ObjectKey, ObjectRef
+from fluxkit.runtime import Controller, EventRecorder, IntervalJitter, Manager, StopSignals, Trigger, WorkerPool
+from fluxkit.runtime import logging as controller_logging
+from fluxkit.source import ArtifactFetcher, ArtifactServer, FetchOptions, Storage
+from fluxkit.source.git import GitClient
+
+__all__ = ["run"]
+
+_OWNER_LABEL = f"{Kustomization.GVK.group}/name"
+
+
+def run(options: ControllersOptions) -> None:
+    """Runs the controllers until SIGTERM or SIGINT.
+
+    Raises ``ConfigError`` for an unusable kubeconfig, ``StorageError`` for the storage path, ``OSError`` for an address
+    that cannot be bound.
+    """
+    try:
+        import uvloop
+    except ImportError:  # Windows has no uvloop
+        asyncio.run(_main(options))
+    else:
+        uvloop.run(_main(options))
+
+
+async def _main(options: ControllersOptions) -> None:
+    async with AsyncExitStack() as stack:
+        stream: TextIO = sys.stderr
+        if options.log_file is not None:
+            stream = stack.enter_context(options.log_file.open("a", buffering=1, encoding="utf-8"))
+        controller_logging.setup(_level(options.log_level), _encoding(options.log_encoding), stream)
+        config = ClusterConfig.load(options.kubeconfig, options.context)
+        client = await stack.enter_async_context(Client(config, field_manager="fluxkit"))
+        manager = Manager(
+            client,
+            health_addr=options.health_addr,
+            metrics_addr=options.metrics_addr,
+            graceful_timeout=options.graceful_shutdown_timeout,
+        )
+        process = _Process(options, client, manager, stack)
+        if "source-controller" in options.controllers:
+            await process.add_source_controller()
+        if "kustomize-controller" in options.controllers:
+            await process.add_kustomize_controller()
+        stop = asyncio.Event()
+        with StopSignals(stop):
+            await manager.run(stop)
+
+
+class _Process:
+    def __init__(self, options: ControllersOptions, client: Client, manager: Manager, stack: AsyncExitStack) -> None:
+        self._options = options
+        self._client = client
+        self._manager = manager
+        self._stack = stack
+        self._namespace = "" if options.watch_all_namespaces else options.runtime_namespace
+        self._jitter = IntervalJitter(options.interval_jitter_percentage)
+        self._scratch = Path(tempfile.gettempdir()) / f"fluxkit-{os.getuid()}"
+
+    async def add_source_controller(self) -> None:
+        options, caches = self._options, self._manager.caches
+        storage = await self._open_storage()
+        git = await self._stack.enter_async_context(GitClient(self._scratch / "mirrors"))
+        reconciler = GitRepositoryReconciler(
+            self._client,
+            storage,
+            GitAccess(self._client, git),
+            self._recorder("source-controller"),
+            lambda: caches.cache(GitRepository.GVK, self._namespace),
+            self._jitter,
+            requeue_dependency=options.requeue_dependency,
+        )
+        self._manager.add(
+            Controller(
+                "gitrepository",
+                GitRepository.GVK,
+                reconciler,
+                concurrency=options.concurrent,
+                min_retry_delay=options.min_retry_delay,
+                max_retry_delay=options.max_retry_delay,
+                namespace=self._namespace,
+                label_selector=options.watch_label_selector,
+            )
+        )
+
+    async def _open_storage(self) -> Storage:
+        options = self._options
+        host, _, port = options.storage_addr.rpartition(":")
+        storage = Storage(
+            options.storage_path,
+            options.storage_adv_addr,
+            retention_ttl=options.artifact_retention_ttl,
+            retention_records=options.artifact_retention_records,
+            algorithm=options.artifact_digest_algo,
+        )
+        await storage.sweep()
+        server = ArtifactServer(storage, host=host or "0.0.0.0", port=int(port))
+        await self._stack.enter_async_context(server)
+        if not options.storage_adv_addr:
+            storage.advertised = _advertised(host, server.address.rpartition(":")[2])
+        return storage
+
+    async def add_kustomize_controller(self) -> None:
+        options, caches, enter = self._options, self._manager.caches, self._stack.enter_async_context
+        fetch = FetchOptions(retries=options.http_retry, host_override=options.source_localhost, max_unpacked=None)
+        fetcher = await enter(ArtifactFetcher(self._scratch / "artifacts", fetch))
+        workers = await enter(
+            WorkerPool(
+                options.build_workers,
+                memory_limit_bytes=options.build_memory,
+                preload=("fluxkit.controllers.manifests",),
+            )
+        )
+        services = Services(
+            client=self._client,
+            fetcher=fetcher,
+            workers=workers,
+            drift=await enter(DriftWatch[ObjectKey](self._client, lambda owner, ref: drifted(owner, ref))),
+            watcher=await enter(StatusWatcher(self._client, managed_label=_OWNER_LABEL)),
+            targets=Targets(
+                self._client,
+                default_service_account=options.default_service_account,
+                allow_exec=options.insecure_kubeconfig_exec,
+                allow_insecure_tls=options.insecure_kubeconfig_tls,
+            ),
+            options=options,
+        )
+        kustomizations = caches.cache(Kustomization.GVK, self._namespace, indexers=INDEXERS)
+        repositories = caches.cache(GitRepository.GVK, self._namespace)
+        sources = SourceReader(
+            self._client, lambda: repositories, no_cross_namespace_refs=options.no_cross_namespace_refs
+        )
+        reconciler = KustomizationReconciler(
+            services, sources, self._recorder("kustomize-controller"), lambda: kustomizations, self._jitter
+        )
+        controller = Controller(
+            "kustomization",
+            Kustomization.GVK,
+            reconciler,
+            concurrency=options.concurrent,
+            min_retry_delay=options.min_retry_delay,
+            max_retry_delay=options.max_retry_delay,
+            namespace=self._namespace,
+            label_selector=options.watch_label_selector,
+        )
+        controller.watch(GitRepository.GVK, referrers_of(lambda: kustomizations), predicate=revision_changed)
+        controller.watch(Kustomization.GVK, dependants_of(lambda: kustomizations), predicate=became_ready)
+
+        def drifted(owner: ObjectKey, ref: ObjectRef) -> None:
+            controller.log.info("drift detected", {"owner": str(owner), "object": str(ref)})
+            controller.enqueue(owner, trigger=Trigger(ref.gvk.kind, ref.namespace, ref.name))
+
+        self._manager.add(controller)
+
+    def _recorder(self, controller: str) -> EventRecorder:
+        recorder = EventRecorder(self._client, controller, self._options.events_addr)
+        self._manager.drain_at_shutdown(recorder)
+        return recorder
+
+
+def _advertised(host: str, port: str) -> str:
+    """The address that consumers are told: upstream's rule for a storage address without advertised address."""
+    if host in ("0.0.0.0", "[::]"):
+        host = os.environ.get("HOSTNAME") or socket.gethostname()
+    return f"{host or 'localhost'}:{port}"
+
+
+def _level(level: str) -> controller_logging.Level:
+    for known in ("trace", "debug", "info", "error"):
+        if level == known:
+            return known
+    raise ValueError(f"--log-level: {level!r} is not one of trace, debug, info, error")
+
+
+def _encoding(encoding: str) -> controller_logging.Encoding:
+    for known in ("json", "console"):
+        if encoding == known:
+            return known
+    raise ValueError(f"--log-encoding: {encoding!r} is not one of json, console")

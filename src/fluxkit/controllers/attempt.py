@@ -1,0 +1,351 @@
+"""One attempt to bring the objects of a Kustomization to a revision: fetch, build, apply, prune, check health.
+
+What the attempt finds unchanged costs nothing: a revision that changes none of the files that the last build read, for
+objects that have not drifted, is recorded and that is all. A step that fails raises :class:`StepFailed` with the reason
+that goes into the Ready condition; everything achieved before it is in the status already.
+
+Steps, order, reasons and texts follow fluxcd/kustomize-controller ``reconcile``. The skipping is fluxkit's own, and so
+is that objects are in the inventory before they are created: no crash and no failure can leave orphans.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from fluxkit.api.kustomize import KustomizationSpec
+from fluxkit.api.meta import Selector
+from fluxkit.api.resource import encode_part
+from fluxkit.apply import (
+    AppliedState,
+    ApplyFailed,
+    ApplyOptions,
+    ApplySet,
+    ChangeSet,
+    CommonMetadata,
+    DeleteFailed,
+    DriftWatch,
+    IgnoreRule,
+    IgnoreRuleError,
+    IgnoreRules,
+    Inventory,
+    Owner,
+    StatusWatcher,
+    jobs_with_ttl,
+    parse_group_kinds,
+)
+from fluxkit.apply import (
+    Target as IgnoreTarget,
+)
+from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed
+from fluxkit.controllers.events import KustomizationEvents
+from fluxkit.controllers.health import HealthCheck, health_refs
+from fluxkit.controllers.inputs import TreeIndex, fingerprint
+from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.memory import BuildRecord, Memory
+from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.sources import Source
+from fluxkit.controllers.targets import Target, TargetError, Targets
+from fluxkit.controllers.variables import VariablesError, load_variables
+from fluxkit.kube import Client
+from fluxkit.kube.errors import KubeError, NoMatch
+from fluxkit.objects import Object, ObjectKey, ObjectRef, annotations_of, gvk_of, ref_of, subject
+from fluxkit.runtime import Run, WorkerError, WorkerPool, conditions
+from fluxkit.source import ArtifactFetcher, ArtifactNotFound, SourceError, UnpackedTree
+from fluxkit.source.paths import secure_join
+
+__all__ = ["Attempt", "Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all attempts share."""
+
+    client: Client
+    fetcher: ArtifactFetcher
+    workers: WorkerPool
+    drift: DriftWatch[ObjectKey]
+    watcher: StatusWatcher
+    targets: Targets
+    options: ControllersOptions
+
+
+class Attempt:
+    """The attempt of one run. ``forced`` compares every object with the server, whatever is known of it."""
+
+    def __init__(
+        self,
+        services: Services,
+        run: Run,
+        source: Source,
+        memory: Memory,
+        status: AttemptStatus,
+        events: KustomizationEvents,
+        *,
+        forced: bool,
+    ) -> None:
+        assert source.artifact is not None
+        self._services = services
+        self._run = run
+        self._ks = status.kustomization
+        self._artifact = source.artifact
+        self._memory = memory
+        self._status = status
+        self._events = events
+        self._forced = forced
+        self._health = HealthCheck(run, status, events, services.watcher, services.drift)
+
+    async def execute(self) -> bool:
+        """Returns whether there was anything to do.
+
+        Raises :class:`StepFailed`, ``ArtifactNotFound`` (the source has moved on) and ``Superseded``.
+        """
+        settled = self._is_settled()
+        if not settled:
+            self._status.begin()
+        with await self._fetch() as tree:
+            path = self._resolve_path(tree)
+            variables = await self._load_variables()
+            request = self._request_digest(variables)
+            index = TreeIndex(tree.files)
+            unchanged = settled and self._is_unchanged(request, index)
+            self._ks.status.last_attempted_revision = self._status.revision
+            manifests = None if unchanged else await self._build(tree, path, variables)
+        try:
+            if manifests is None:
+                return await self._keep()
+            async with self._services.targets.open(self._ks) as target:
+                changes = await self._apply(target, manifests)
+                self._remember(target, BuildRecord.of(request, manifests, index), changes)
+                refs = health_refs(self._ks, changes.refs(skipped=False))
+                await self._wait_healthy(target, refs, manifests, changes)
+        except TargetError as error:
+            raise StepFailed("ReconciliationFailed", str(error)) from error
+        self._status.succeed(manifests.digest)
+        return True
+
+    # --- is there anything to do? ---
+
+    def _is_settled(self) -> bool:
+        """Whether the last run of this generation succeeded, so that the status tells what is on the cluster."""
+        return (
+            not self._forced
+            and conditions.is_ready(self._ks)
+            and self._ks.status.observed_generation == self._ks.metadata.generation
+        )
+
+    def _is_unchanged(self, request: str, index: TreeIndex) -> bool:
+        record = self._memory.build
+        return (
+            record is not None
+            and record.request == request
+            and record.fingerprint == fingerprint(record.inputs, index)
+            and all(self._services.drift.unchanged(state) for state in self._memory.applied)
+        )
+
+    def _request_digest(self, variables: Mapping[str, str]) -> str:
+        """Over everything that decides about the objects besides the files of the source."""
+        strict = self._services.options.gate("StrictPostBuildSubstitutions")
+        parts = [encode_part(self._ks.spec), dict(variables), strict]
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    async def _keep(self) -> bool:
+        """The objects are as the source wants them at this revision, too: record it, unless they fell ill."""
+        record = self._memory.build
+        assert record is not None
+        refs = health_refs(self._ks, list(self._status.inventory()))
+        healthy = await self._health.is_healthy_now(refs)
+        if not healthy:
+            self._status.begin()
+            async with self._services.targets.open(self._ks) as target:
+                await self._wait_healthy(target, refs, None, ChangeSet())
+        if self._status.new_revision or not healthy:
+            self._status.succeed(record.digest)
+        return not healthy
+
+    # --- fetch and build ---
+
+    async def _fetch(self) -> UnpackedTree:
+        try:
+            return await self._run.waiting(self._services.fetcher.fetch(self._artifact))
+        except ArtifactNotFound:
+            raise
+        except SourceError as error:
+            raise StepFailed("ArtifactFailed", str(error)) from error
+
+    def _resolve_path(self, tree: UnpackedTree) -> str:
+        """``spec.path`` relative to the root of the source, wherever it tries to lead."""
+        wanted = self._ks.spec.path
+        try:
+            relative = secure_join(tree.path, wanted).relative_to(tree.path).as_posix().removeprefix(".")
+        except SourceError as error:
+            raise StepFailed("ArtifactFailed", str(error)) from error
+        if relative and relative not in tree.directories:
+            found = "it is a file" if relative in tree.files else "no such directory in the source"
+            raise StepFailed("ArtifactFailed", f"kustomization path not found: {wanted}: {found}")
+        return relative
+
+    async def _load_variables(self) -> dict[str, str]:
+        try:
+            return await load_variables(self._services.client, self._ks)
+        except VariablesError as error:
+            raise StepFailed("BuildFailed", str(error)) from error
+
+    async def _build(self, tree: UnpackedTree, path: str, variables: Mapping[str, str]) -> Manifests:
+        self._status.begin()
+        self._status.step("Building manifests")
+        options = self._services.options
+        request = BuildRequest(
+            root=tree.path,
+            path=path,
+            spec=self._ks.spec,
+            variables=variables,
+            strict_substitutions=options.gate("StrictPostBuildSubstitutions"),
+        )
+        try:
+            manifests = await self._services.workers.run(build_manifests, request, timeout=options.build_timeout)
+        except BuildFailed as error:
+            raise StepFailed("BuildFailed", str(error)) from error
+        except WorkerError as error:
+            raise StepFailed("BuildFailed", f"kustomize build failed: {error}") from error
+        for obj in manifests.objects:
+            if _is_encrypted(obj):
+                raise StepFailed("ReconciliationFailed", _encrypted_text(obj, self._ks.spec))
+        return manifests
+
+    # --- apply and prune ---
+
+    async def _apply(self, target: Target, manifests: Manifests) -> ChangeSet:
+        self._status.step("Detecting drift")
+        old = self._status.inventory()
+        known = self._memory.applied if target.local and not self._forced else None
+        self._memory.build = None  # until all of it is done, the cluster is between two builds
+        apply_set = ApplySet(
+            target.client,
+            Owner(self._ks.metadata.name, self._ks.metadata.namespace),
+            concurrency=self._services.options.concurrent_ssa,
+            view=self._services.drift if target.local else None,
+            watcher=self._services.watcher if target.own_rights else None,
+        )
+        changes = ChangeSet()
+        try:
+            options = self._apply_options(old)
+            await self._note_intent(target, old, manifests.objects)
+            await apply_set.apply(manifests.objects, options, known, into=changes)
+        except (ApplyFailed, IgnoreRuleError, KubeError) as error:
+            self._keep_partial(old, changes)
+            self._status.record(manifests.digest, "ReconciliationFailed")
+            raise StepFailed("ReconciliationFailed", str(error)) from error
+        self._tell(changes)
+        await self._prune(apply_set, old, Inventory.from_changes(changes), manifests.digest)
+        return changes
+
+    def _apply_options(self, old: Inventory) -> ApplyOptions:
+        spec, options = self._ks.spec, self._services.options
+        common = spec.common_metadata
+        return ApplyOptions(
+            force=spec.force,
+            common=CommonMetadata(common.labels, common.annotations) if common else CommonMetadata(),
+            ignore=IgnoreRules([IgnoreRule(tuple(rule.paths), _ignore_target(rule.target)) for rule in spec.ignore]),
+            custom_stage_kinds=parse_group_kinds(options.custom_apply_stage_kinds),
+            override_managers=options.override_managers,
+            expected=list(old),
+        )
+
+    async def _note_intent(self, target: Target, old: Inventory, objects: Sequence[Object]) -> None:
+        """Puts objects that are about to appear into the stored inventory first."""
+        planned = []
+        for obj in objects:
+            ref = ref_of(obj)
+            try:
+                mapping = await target.client.mapping(ref.gvk)
+            except NoMatch:
+                continue  # its definition is in the same set, and its scope is not known yet
+            planned.append(ref if mapping.namespaced else ObjectRef(ref.gvk, "", ref.name))
+        union = old.merged(planned)
+        if len(union) > len(old):
+            self._status.set_inventory(union)
+            await self._status.write()
+
+    def _keep_partial(self, old: Inventory, changes: ChangeSet) -> None:
+        """After a failure the inventory has what it had, and what was written before the failure."""
+        self._status.set_inventory(old.merged([entry.ref for entry in changes.changed()]))
+        self._memory.applied = self._memory.applied.updated(changes.state)
+
+    async def _prune(self, apply_set: ApplySet, old: Inventory, new: Inventory, digest: str) -> None:
+        self._status.set_inventory(new)
+        stale = old.diff(new)
+        if not stale or not self._ks.spec.prune:
+            return
+        try:
+            deleted = await apply_set.delete(stale)
+        except DeleteFailed as error:
+            self._status.set_inventory(new.merged(error.survivors))
+            self._status.record(digest, "PruneFailed")
+            raise StepFailed("PruneFailed", str(error)) from error
+        self._events.info(str(deleted))
+        self._run.log.info(
+            "garbage collection completed", {"output": deleted.to_map(), "revision": self._status.revision}
+        )
+
+    def _remember(self, target: Target, record: BuildRecord, changes: ChangeSet) -> None:
+        if not target.local:
+            self._memory.applied = AppliedState()
+            return
+        self._memory.applied = changes.state
+        self._services.drift.track(self._run.key, changes.state)
+        if len(changes.state) == len(changes):  # skipped objects have to be looked at every time
+            self._memory.build = record
+
+    def _tell(self, changes: ChangeSet) -> None:
+        if len(changes):
+            self._run.log.info(
+                "server-side apply completed", {"output": changes.to_map(), "revision": self._status.revision}
+            )
+        if log := changes.change_log():
+            self._events.info(log)
+
+    async def _wait_healthy(
+        self, target: Target, refs: Sequence[ObjectRef], manifests: Manifests | None, changes: ChangeSet
+    ) -> None:
+        try:
+            await self._health.wait(
+                target,
+                refs,
+                ttl_jobs=jobs_with_ttl(manifests.objects) if manifests else (),
+                changed=bool(changes.changed()),
+            )
+        except StepFailed:
+            record = self._memory.build
+            digest = manifests.digest if manifests else record.digest if record else ""
+            self._status.record(digest, "HealthCheckFailed")
+            raise
+
+
+def _ignore_target(selector: Selector | None) -> IgnoreTarget | None:
+    if selector is None:
+        return None
+    return IgnoreTarget(
+        group=selector.group,
+        version=selector.version,
+        kind=selector.kind,
+        name=selector.name,
+        namespace=selector.namespace,
+        label_selector=selector.label_selector,
+        annotation_selector=selector.annotation_selector,
+    )
+
+
+def _is_encrypted(obj: Object) -> bool:
+    """Whether a Secret still carries SOPS metadata and has not opted out of decryption."""
+    gvk = gvk_of(obj)
+    if gvk.group or gvk.kind != "Secret" or "sops" not in obj:
+        return False
+    return annotations_of(obj).get("kustomize.toolkit.fluxcd.io/decrypt", "").lower() != "disabled"
+
+
+def _encrypted_text(obj: Object, spec: KustomizationSpec) -> str:
+    if spec.decryption is None:
+        return f"{subject(obj)} is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
+    return f"{subject(obj)} is SOPS encrypted, and this version of fluxkit cannot decrypt yet"

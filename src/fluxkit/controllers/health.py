@@ -1,0 +1,103 @@
+"""The health step of an attempt: which objects count, and waiting for them without occupying the controller."""
+
+import time
+from collections.abc import Collection, Sequence
+
+from fluxkit.api import Kustomization
+from fluxkit.apply import DriftWatch, HealthCheckFailed, StatusWatcher
+from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed, elapsed
+from fluxkit.controllers.events import KustomizationEvents
+from fluxkit.controllers.targets import Target
+from fluxkit.durations import format_duration
+from fluxkit.objects import GroupVersionKind, ObjectKey, ObjectRef
+from fluxkit.runtime import Run, conditions
+
+__all__ = ["HealthCheck", "health_refs"]
+
+
+def health_refs(kustomization: Kustomization, applied: Sequence[ObjectRef]) -> list[ObjectRef]:
+    """The objects whose health decides: all applied ones with ``wait``, else the listed ones, never the object itself.
+
+    ``healthChecks`` may name objects that do not belong to the Kustomization; an empty apiVersion means ``apps/v1``.
+    """
+    refs = list(applied)
+    if not kustomization.spec.wait:
+        refs = [
+            ObjectRef(GroupVersionKind.parse(check.api_version or "apps/v1", check.kind), check.namespace, check.name)
+            for check in kustomization.spec.health_checks
+        ]
+    return [ref for ref in refs if ref.identity != kustomization.ref.identity]
+
+
+class HealthCheck:
+    """Checks health for one attempt."""
+
+    def __init__(
+        self,
+        run: Run,
+        status: AttemptStatus,
+        events: KustomizationEvents,
+        watcher: StatusWatcher,
+        drift: DriftWatch[ObjectKey],
+    ) -> None:
+        self._run = run
+        self._status = status
+        self._events = events
+        self._watcher = watcher
+        self._drift = drift
+
+    async def is_healthy_now(self, refs: Sequence[ObjectRef]) -> bool:
+        """A look without waiting, for objects that this attempt left alone."""
+        if not refs:
+            return True
+        try:
+            await self._watcher.wait_healthy(refs, timeout=0, managed=self._managed, view=self._drift)
+        except HealthCheckFailed:
+            return False
+        return True
+
+    async def wait(
+        self,
+        target: Target,
+        refs: Sequence[ObjectRef],
+        *,
+        ttl_jobs: Collection[tuple[str, str, str, str]] = (),
+        changed: bool = False,
+    ) -> None:
+        """Waits until all are healthy. Raises :class:`StepFailed`, and ``Superseded`` if something newer came up.
+
+        ``changed`` says that the attempt wrote objects, so that success is news.
+        """
+        kustomization = self._status.kustomization
+        if not refs:
+            conditions.delete(kustomization, conditions.HEALTHY)
+            return
+        was_healthy = conditions.is_true(kustomization, conditions.HEALTHY)
+        message = self._status.step("Running health checks")
+        conditions.mark_unknown(kustomization, conditions.HEALTHY, "Progressing", message)
+        started = time.monotonic()
+        try:
+            await self._run.waiting(self._watch(target, refs, ttl_jobs), interruptible=True)
+        except HealthCheckFailed as error:
+            conditions.mark_false(kustomization, conditions.HEALTHY, "HealthCheckFailed", str(error))
+            after = format_duration(elapsed(started))
+            raise StepFailed("HealthCheckFailed", f"health check failed after {after}: {error}") from error
+        passed = f"Health check passed in {format_duration(elapsed(started))}"
+        conditions.mark_true(kustomization, conditions.HEALTHY, "Succeeded", passed)
+        if not was_healthy or (self._status.new_revision and changed):
+            self._events.info(passed)
+
+    async def _watch(
+        self, target: Target, refs: Sequence[ObjectRef], ttl_jobs: Collection[tuple[str, str, str, str]]
+    ) -> None:
+        if target.own_rights:
+            await self._watcher.wait_healthy(
+                refs, timeout=self._status.timeout, ttl_jobs=ttl_jobs, managed=self._managed, view=self._drift
+            )
+            return
+        async with StatusWatcher(target.client) as watcher:
+            await watcher.wait_healthy(refs, timeout=self._status.timeout, ttl_jobs=ttl_jobs)
+
+    @property
+    def _managed(self) -> bool:
+        return self._status.kustomization.spec.wait

@@ -1,0 +1,215 @@
+"""The Kustomization reconciler: deletion, suspension, source, dependencies, then an attempt, and what comes of it.
+
+Level-based: every run starts from the object, its source and what is on the cluster. Reasons, texts and requeue rules
+follow fluxcd/kustomize-controller ``internal/controller/kustomization_controller.go``.
+"""
+
+import time
+from collections.abc import Callable
+
+from fluxkit.api import DecodeError, Kustomization
+from fluxkit.controllers.attempt import Attempt, Services
+from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed, elapsed
+from fluxkit.controllers.dependencies import DependencyNotReady, check_dependencies
+from fluxkit.controllers.events import KustomizationEvents
+from fluxkit.controllers.finalization import finalize
+from fluxkit.controllers.memory import MemoryStore
+from fluxkit.controllers.report import StatusReport
+from fluxkit.controllers.sources import AccessDenied, Source, SourceNotFound, SourceReader
+from fluxkit.controllers.timing import interval, retry_interval
+from fluxkit.durations import format_duration
+from fluxkit.kube import WatchCache
+from fluxkit.objects import ObjectKey
+from fluxkit.runtime import (
+    EventRecorder,
+    IntervalJitter,
+    Result,
+    Run,
+    SerialPatcher,
+    Superseded,
+    TerminalError,
+    conditions,
+    finalizers,
+    status,
+)
+from fluxkit.runtime.predicates import RECONCILE_REQUEST_ANNOTATION
+from fluxkit.source import ArtifactNotFound
+
+__all__ = ["FIELD_OWNER", "KustomizationReconciler"]
+
+FIELD_OWNER = "gotk-kustomize-controller"
+"""The field manager of status writes, apart from that of applied objects so that the two do not collide."""
+
+_OWNED = (conditions.READY, conditions.RECONCILING, conditions.STALLED, conditions.HEALTHY)
+_TERMINAL = "Reconciliation failed terminally due to configuration error"
+
+
+class KustomizationReconciler:
+    """Keeps the objects of a Kustomization as its source says."""
+
+    def __init__(
+        self,
+        services: Services,
+        sources: SourceReader,
+        recorder: EventRecorder,
+        kustomizations: Callable[[], WatchCache],
+        jitter: IntervalJitter,
+    ) -> None:
+        self._services = services
+        self._sources = sources
+        self._recorder = recorder
+        self._kustomizations = kustomizations
+        self._jitter = jitter
+        self._memories = MemoryStore()
+
+    async def reconcile(self, run: Run) -> Result:
+        obj = await run.read()
+        if obj is None:
+            self._forget(run.key)
+            return Result()
+        try:
+            kustomization = Kustomization.decode(obj)
+        except DecodeError as error:
+            raise TerminalError(str(error)) from error
+        started = time.monotonic()
+        events = KustomizationEvents(self._recorder, kustomization)
+        worked = False
+        async with self._report(run, kustomization) as report:
+            result, worked = await self._steps(run, kustomization, report, events)
+        if worked and conditions.is_ready(kustomization):
+            message = f"Reconciliation finished in {format_duration(elapsed(started))}, next run in "
+            message += format_duration(interval(kustomization))
+            run.log.info(message, {"revision": kustomization.status.last_attempted_revision})
+            events.info(message, commit_status=True)
+        return result
+
+    def _forget(self, key: ObjectKey) -> None:
+        self._memories.forget(key)
+        self._services.drift.forget(key)
+
+    def _report(self, run: Run, kustomization: Kustomization) -> StatusReport:
+        patcher = SerialPatcher(
+            self._services.client,
+            kustomization,
+            field_owner=FIELD_OWNER,
+            owned=_OWNED,
+            force_overwrite=True,
+            on_write=run.wrote,
+        )
+
+        async def write() -> None:
+            await patcher.patch(kustomization)
+
+        async def conclude() -> None:
+            status.finalize_progress(kustomization)
+            await patcher.patch(kustomization)
+
+        def failed(error: Exception) -> None:
+            run.log.error("unable to report progress", error=error)
+
+        return StatusReport(write, conclude, failed)
+
+    async def _steps(
+        self, run: Run, kustomization: Kustomization, report: StatusReport, events: KustomizationEvents
+    ) -> tuple[Result, bool]:
+        """The result of the run, and whether there was anything to do."""
+        if kustomization.metadata.deletion_timestamp is not None:
+            self._forget(run.key)
+            await finalize(self._services, run, kustomization, events)
+            return Result(), False
+        if finalizers.add(kustomization):
+            return Result(immediately=True), False
+        if kustomization.spec.suspend:
+            run.log.info("Reconciliation is suspended for this object")
+            return Result(), False
+        self._refuse_unsupported(kustomization, events)
+        try:
+            source = await self._sources.read(kustomization)
+        except SourceNotFound as error:
+            conditions.mark_false(kustomization, conditions.READY, "ArtifactFailed", str(error))
+            run.log.info(str(error))
+            return Result(retry_interval(kustomization)), False
+        except AccessDenied as error:
+            self._stall(kustomization, events, "AccessDenied", str(error))
+        if source.artifact is None:
+            return self._wait_for_artifact(run, kustomization, "Source artifact not found"), False
+        events.concern(source.artifact.revision, source.origin_revision)
+        try:
+            check_dependencies(kustomization, source.artifact.revision, self._lookup)
+        except DependencyNotReady as error:
+            return self._wait_for_dependency(run, kustomization, events, str(error)), False
+        return await self._attempt(run, kustomization, source, report, events)
+
+    def _refuse_unsupported(self, kustomization: Kustomization, events: KustomizationEvents) -> None:
+        """What the spec asks for and this version cannot do is told, never silently left out."""
+        if kustomization.spec.health_check_exprs:
+            text = f"{_TERMINAL}: spec.healthCheckExprs is not supported by this version of fluxkit"
+        elif any(dependency.ready_expr for dependency in kustomization.spec.depends_on):
+            text = f"{_TERMINAL}: spec.dependsOn.readyExpr is not supported by this version of fluxkit"
+        else:
+            return
+        kustomization.status.observed_generation = kustomization.metadata.generation
+        self._stall(kustomization, events, "InvalidCELExpression", text)
+
+    def _stall(self, kustomization: Kustomization, events: KustomizationEvents, reason: str, text: str) -> None:
+        conditions.mark_false(kustomization, conditions.READY, reason, text)
+        conditions.mark_stalled(kustomization, reason, text)
+        events.error(text)
+        raise TerminalError(text)
+
+    def _wait_for_artifact(self, run: Run, kustomization: Kustomization, what: str) -> Result:
+        delay = self._services.options.requeue_dependency
+        message = f"{what}, retrying in {format_duration(delay)}"
+        conditions.mark_false(kustomization, conditions.READY, "ArtifactFailed", message)
+        run.log.info(message)
+        return Result(delay)
+
+    def _wait_for_dependency(
+        self, run: Run, kustomization: Kustomization, events: KustomizationEvents, problem: str
+    ) -> Result:
+        delay = self._services.options.requeue_dependency
+        conditions.mark_false(kustomization, conditions.READY, "DependencyNotReady", problem)
+        message = f"Dependencies do not meet ready condition, retrying in {format_duration(delay)}"
+        run.log.info(message, {"dependency": problem})
+        events.info(message)
+        return Result(delay)
+
+    def _lookup(self, key: ObjectKey) -> Kustomization | None:
+        obj = self._kustomizations().get(key.namespace, key.name)
+        return None if obj is None else Kustomization.decode(obj)
+
+    async def _attempt(
+        self, run: Run, kustomization: Kustomization, source: Source, report: StatusReport, events: KustomizationEvents
+    ) -> tuple[Result, bool]:
+        assert source.artifact is not None
+        started = time.monotonic()
+        progress = AttemptStatus(kustomization, source.artifact, source.origin_revision, report)
+        memory = self._memories.of(run.key, kustomization.metadata.uid)
+        attempt = Attempt(self._services, run, source, memory, progress, events, forced=_requested(kustomization))
+        try:
+            worked = await attempt.execute()
+        except ArtifactNotFound:
+            return self._wait_for_artifact(run, kustomization, "Source is not ready, artifact not found"), False
+        except Superseded as superseded:
+            conditions.mark_false(kustomization, conditions.READY, "HealthCheckCanceled", str(superseded))
+            run.log.info("New reconciliation triggered, canceling health checks", {"trigger": str(superseded.trigger)})
+            events.info(f"Health checks canceled due to new reconciliation triggered by {superseded.trigger}")
+            return Result(immediately=True), False
+        except StepFailed as failure:
+            delay = retry_interval(kustomization)
+            conditions.mark_false(kustomization, conditions.READY, failure.reason, str(failure))
+            run.log.error(
+                f"Reconciliation failed after {format_duration(elapsed(started))}, "
+                f"next try in {format_duration(delay)}",
+                {"revision": source.artifact.revision},
+                error=failure,
+            )
+            events.error(str(failure))
+            return Result(delay), False
+        return Result(self._jitter(interval(kustomization))), worked
+
+
+def _requested(kustomization: Kustomization) -> bool:
+    """Whether somebody asked for this run: then nothing that is remembered counts."""
+    requested = kustomization.metadata.annotations.get(RECONCILE_REQUEST_ANNOTATION)
+    return requested is not None and requested != kustomization.status.last_handled_reconcile_at

@@ -1,0 +1,96 @@
+"""Which changes elsewhere ask for a run of which Kustomizations.
+
+A new revision of a source wakes those that refer to it, a Kustomization that became ready those that wait for it; both
+are looked up in indexes of the shared watch cache, so that a change costs what it concerns
+(fluxcd/kustomize-controller ``internal/controller/kustomization_indexers.go``).
+"""
+
+from collections.abc import Callable, Iterable
+
+from fluxkit.api import DecodeError, Kustomization
+from fluxkit.controllers.dependencies import dependency_keys
+from fluxkit.controllers.sources import source_key
+from fluxkit.kube import CacheEvent, WatchCache
+from fluxkit.objects import Object, ObjectKey, gvk_of, key_of
+from fluxkit.runtime import conditions
+
+__all__ = ["INDEXERS", "became_ready", "dependants_of", "referrers_of", "revision_changed"]
+
+_BY_SOURCE = "source"
+_BY_DEPENDENCY = "dependency"
+
+
+def _index_source(obj: Object) -> Iterable[str]:
+    try:
+        kind, key = source_key(Kustomization.decode(obj))
+    except DecodeError:
+        return ()
+    return (f"{kind}/{key}",)
+
+
+def _index_dependencies(obj: Object) -> Iterable[str]:
+    try:
+        return [str(key) for key in dependency_keys(Kustomization.decode(obj))]
+    except DecodeError:
+        return ()
+
+
+INDEXERS = {_BY_SOURCE: _index_source, _BY_DEPENDENCY: _index_dependencies}
+"""Indexers for the cache of Kustomizations."""
+
+MapFunction = Callable[[CacheEvent], Iterable[ObjectKey]]
+
+
+def revision_changed(event: CacheEvent) -> bool:
+    """A source's artifact appeared or has another revision; creations and deletions pass too."""
+    if event.old is None or event.new is None:
+        return True
+    revision = _revision_of(event.new)
+    return revision != "" and revision != _revision_of(event.old)
+
+
+def _revision_of(source: Object) -> str:
+    artifact = (source.get("status") or {}).get("artifact") or {}
+    return str(artifact.get("revision", ""))
+
+
+def referrers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
+    """Maps a source to the Kustomizations that refer to it and have not attempted its revision yet."""
+
+    def referrers(event: CacheEvent) -> Iterable[ObjectKey]:
+        source = event.new
+        if source is None or not (revision := _revision_of(source)):
+            return
+        for obj in kustomizations().index(_BY_SOURCE, f"{gvk_of(source).kind}/{key_of(source)}"):
+            if (obj.get("status") or {}).get("lastAttemptedRevision") != revision:
+                yield key_of(obj)
+
+    return referrers
+
+
+def became_ready(event: CacheEvent) -> bool:
+    """A Kustomization is ready in a way it was not before: at another revision or generation, or at all."""
+    if event.new is None or event.old is None:
+        return False
+    return _ready_at(event.new) not in (None, _ready_at(event.old))
+
+
+def _ready_at(obj: Object) -> tuple[str, int] | None:
+    state = obj.get("status") or {}
+    for condition in state.get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return (str(state.get("lastAppliedRevision", "")), int(state.get("observedGeneration", 0)))
+    return None
+
+
+def dependants_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
+    """Maps a Kustomization to those that depend on it and are not ready."""
+
+    def dependants(event: CacheEvent) -> Iterable[ObjectKey]:
+        if event.new is None:
+            return
+        for obj in kustomizations().index(_BY_DEPENDENCY, str(key_of(event.new))):
+            if not conditions.is_true(Kustomization.decode(obj), conditions.READY):
+                yield key_of(obj)
+
+    return dependants
