@@ -11,12 +11,13 @@ class RequestStats:
     """``requests`` by verb (get, list, watch, create, update, apply, patch, delete, discovery, raw), every attempt.
 
     ``resources`` counts (verb, resource), where a resource is ``deployments.apps`` or ``secrets``. ``retries`` by verb
-    are those of ``requests`` that repeated an earlier one.
+    are those of ``requests`` that repeated an earlier one. ``answers`` counts (HTTP method, status code).
     """
 
     requests: Counter[str] = field(default_factory=Counter)
     resources: Counter[tuple[str, str]] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def count(self, verb: str, resource: str) -> None:
         self.requests[verb] += 1

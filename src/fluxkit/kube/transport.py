@@ -152,6 +152,7 @@ class Transport:
                 response = await self._issue(request, identity, timeout)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise _failure(self.config, request, error) from error
+            self.stats.answers[request.method, response.status] += 1
             try:
                 if response.status == 401 and not last and self.config.credentials.reject(identity):
                     continue
@@ -169,6 +170,7 @@ class Transport:
                 identity = await self.config.credentials.identity()
                 try:
                     async with self._issue(request, identity, None) as response:
+                        self.stats.answers[request.method, response.status] += 1
                         body = await response.read()
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:
                     raise _failure(self.config, request, error) from error

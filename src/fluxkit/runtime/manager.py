@@ -57,7 +57,7 @@ class Manager:
     """Runs controllers against one API server.
 
     Addresses are ``[host]:port``; ``0`` or the empty text disables an endpoint. ``graceful_timeout`` is how many
-    seconds running reconciles get to end after they were cancelled.
+    seconds running reconciles get to end after they were cancelled. ``metrics`` are new ones by default.
     """
 
     def __init__(
@@ -73,7 +73,10 @@ class Manager:
     ) -> None:
         self.client = client
         self.caches = CacheRegistry(client)
-        self.metrics = metrics if metrics is not None else Metrics()
+        if metrics is None:
+            metrics = Metrics()
+            metrics.count_requests(client)
+        self.metrics = metrics
         self.endpoints = Endpoints(self.metrics, metrics_addr=metrics_addr, health_addr=health_addr)
         self.controllers: list[Controller] = []
         self._graceful_timeout = graceful_timeout

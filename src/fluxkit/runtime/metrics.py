@@ -7,6 +7,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,6 +23,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from fluxkit.kube import Client
 from fluxkit.objects import ObjectKey
 
 __all__ = ["DURATION_BUCKETS", "ControllerMetrics", "Metrics", "QueueMetrics"]
@@ -197,9 +199,9 @@ class Metrics:
             self.reconcile_duration,
         )
 
-    def count_requests(self, host: str, requests: Callable[[], Iterable[tuple[str, str, int]]]) -> None:
-        """Exposes a Kubernetes client's request counts, given as (method, code, count), when metrics are read."""
-        self.registry.register(_Requests(host, requests))
+    def count_requests(self, client: Client) -> None:
+        """Exposes what a Kubernetes client counts, when metrics are read."""
+        self.registry.register(_Requests(client))
 
 
 class QueueMetrics:
@@ -277,9 +279,9 @@ class ControllerMetrics:
 
 
 class _Requests(Collector):
-    def __init__(self, host: str, requests: Callable[[], Iterable[tuple[str, str, int]]]) -> None:
-        self._host = host
-        self._requests = requests
+    def __init__(self, client: Client) -> None:
+        self._host = urlsplit(client.config.server).netloc
+        self._stats = client.stats
 
     def collect(self) -> Iterator[Metric]:
         family = CounterMetricFamily(
@@ -287,8 +289,8 @@ class _Requests(Collector):
             "Number of HTTP requests, partitioned by status code, method, and host.",
             labels=["code", "method", "host"],
         )
-        for method, code, count in self._requests():
-            family.add_metric([code, method, self._host], count)
+        for (method, code), count in sorted(self._stats.answers.items()):
+            family.add_metric([str(code), method, self._host], count)
         yield family
 
     def describe(self) -> Iterable[Metric]:
