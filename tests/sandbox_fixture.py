@@ -88,7 +88,7 @@ class SandboxServer:
         return self.ok("GET", "/sandbox/stats")
 
     def fault(self, code: int, **match: Any) -> None:
-        """Answers the next matching requests with an error: verb=, resource=, namespace=, name=, count=, retryAfter=."""
+        """Answers the next matching requests with an error; match by verb=, resource=, namespace=, name=; count=."""
         self.ok("POST", "/sandbox/faults", {"code": code, **match})
 
     def drop_watches(self, resource: str = "") -> None:

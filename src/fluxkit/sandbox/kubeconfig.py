@@ -2,8 +2,7 @@
 
 import base64
 
-import yaml
-
+from fluxkit import yaml
 from fluxkit.sandbox.certificates import KeyPair
 
 __all__ = ["CONTEXT", "kubeconfig"]
@@ -41,4 +40,4 @@ def kubeconfig(server: str, authority: bytes, client: KeyPair, token: str) -> st
         "current-context": CONTEXT,
         "preferences": {},
     }
-    return yaml.safe_dump(document, sort_keys=False)
+    return yaml.dump(document)

@@ -226,7 +226,8 @@ class Registry:
                     resource.plural,
                     resource.group,
                     name,
-                    f"uid mismatch: the provided object specified uid {intent['metadata']['uid']}, and no existing object was found",
+                    f"uid mismatch: the provided object specified uid {intent['metadata']['uid']}, "
+                    "and no existing object was found",
                 )
             self._check_namespace(resource, namespace, name)
             intent["metadata"].pop("resourceVersion", None)
@@ -328,7 +329,8 @@ class Registry:
         api_version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
         if api_version != resource.api_version:
             raise bad_request(
-                f"the API version in the data ({api_version}) does not match the expected API version ({resource.api_version})"
+                f"the API version in the data ({api_version}) does not match the expected API version "
+                f"({resource.api_version})"
             )
         if kind != resource.kind:
             raise bad_request(f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})")
@@ -403,7 +405,7 @@ class Registry:
     # Deleting
 
     def delete(self, resource: Resource, namespace: str, name: str, options: DeleteOptions) -> tuple[Record, bool]:
-        """Deletes an object; the flag tells whether it is gone already (False: finalizers or a grace period hold it)."""
+        """Deletes an object; the flag tells whether it is gone (False: finalizers or a grace period hold it)."""
         live = self.get(resource, namespace, name)
         self._check_delete_preconditions(resource, live, options)
         old = live.decode()

@@ -117,9 +117,8 @@ def _requirement(tokens: _Tokens) -> Requirement:
         value = "" if tokens.peek() in ("", ",") else tokens.take()
         if operator in (">", "<"):
             if not re.fullmatch(r"[+-]?\d+", value):
-                raise bad_request(
-                    f"unable to parse requirement: values[0][{key}]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
-                )
+                problem = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise bad_request(f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": {problem}')
             return Requirement(key, "gt" if operator == ">" else "lt", frozenset([value]))
         _check_values(key, [value])
         return Requirement(key, "notin" if operator == "!=" else "in", frozenset([value]))
@@ -186,7 +185,8 @@ def parse_field_selector(text: str, supported: Callable[[str], bool]) -> FieldSe
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         if not supported(path):
             raise bad_request(
-                f'Unable to find "{path}" that matches label selector "", field selector "{text}": field label not supported: {path}'
+                f'Unable to find "{path}" that matches label selector "", field selector "{text}": '
+                f"field label not supported: {path}"
             )
         terms.append((path, operator != "!=", re.sub(r"\\(.)", r"\1", value)))
     return FieldSelector(tuple(terms))

@@ -14,13 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.status import expired, internal_error
-from fluxkit.sandbox.storage import Batch, Storage, StorageError
+from fluxkit.sandbox.storage import Batch, Storage
 
 __all__ = ["Change", "Key", "Record", "Store", "Watcher"]
 
@@ -67,7 +66,7 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class Change:
-    """One write: ``previous`` is None for a creation; ``deleted`` changes carry the last state under the new revision."""
+    """One write: ``previous`` is None for a creation; a ``deleted`` one carries the last state, newly numbered."""
 
     resource: str
     revision: int
@@ -238,7 +237,7 @@ class Store:
     # Writing
 
     def put(self, resource: str, key: Key, obj: Object) -> Record:
-        """Creates or replaces an object: sets its resourceVersion and stores it. ``obj`` must not be used afterwards."""
+        """Creates or replaces an object under a new resourceVersion, which it sets in ``obj``."""
         table = self._table(resource)
         previous = table.records.get(key)
         revision = self._advance()

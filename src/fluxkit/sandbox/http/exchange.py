@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-import yaml
 from aiohttp import web
 
+from fluxkit import yaml
 from fluxkit.sandbox.identity import User
 from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
 
-__all__ = ["Exchange", "MAX_BODY", "flag", "respond", "respond_error"]
+__all__ = ["MAX_BODY", "Exchange", "flag", "respond", "respond_error"]
 
 MAX_BODY = 3 * 1024 * 1024
 """Bytes of a request body, as the real server's default."""
@@ -86,12 +86,9 @@ def decode(data: bytes, *, yaml_allowed: bool) -> Any:
         if not yaml_allowed:
             raise bad_request(f"couldn't parse the body as JSON: {error}") from error
     try:
-        return yaml.load(data, _LOADER)
+        return yaml.load(data, source="request body")
     except yaml.YAMLError as error:
         raise bad_request(f"error decoding YAML: {error}") from error
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:

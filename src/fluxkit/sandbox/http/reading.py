@@ -220,8 +220,8 @@ async def list_objects(registry: Registry, resource: Resource, info: RequestInfo
     except StatusError as error:
         if error.code == 410 and token:
             raise expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-                "without the continue parameter."
+                "The provided continue parameter is too old to display a consistent list result. You can start a new "
+                "list without the continue parameter."
             ) from error
         raise
     metadata: dict[str, Any] = {"resourceVersion": str(revision)}

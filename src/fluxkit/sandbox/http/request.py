@@ -13,7 +13,7 @@ _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """A resource request; ``verb`` is Kubernetes' (get, list, watch, create, update, patch, delete, deletecollection)."""
+    """A resource request; ``verb``: get, list, watch, create, update, patch, delete, deletecollection."""
 
     verb: str
     group: str

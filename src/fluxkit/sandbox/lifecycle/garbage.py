@@ -114,10 +114,9 @@ class GarbageCollector:
         if key[0] and key[0] != namespace:
             return "dangling"
         record = self._store.get(name, key)
-        if record is not None and record.deleting:
-            if FOREGROUND in (record.decode()["metadata"].get("finalizers") or ()):
-                return "waiting"
-        return "solid"
+        if record is None or not record.deleting:
+            return "solid"
+        return "waiting" if FOREGROUND in (record.decode()["metadata"].get("finalizers") or ()) else "solid"
 
     def _drop_owners(self, resource: Resource, key: Key, uids: set[str]) -> None:
         def drop(obj: Object) -> Object:

@@ -67,8 +67,8 @@ class NamespaceLifecycle:
             self._registry.create(accounts, name, account, _OPTIONS)
         if self._registry.find(configs, name, ROOT_CA) is None:
             annotations = {
-                "kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver when using "
-                "internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
+                "kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver when "
+                "using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
                 "guaranteed across distributions of Kubernetes clusters."
             }
             config: Object = {

@@ -7,7 +7,18 @@ from typing import Any
 from fluxkit.objects import Object
 from fluxkit.timestamps import now, parse_time
 
-__all__ = ["Column", "age", "cells", "human_duration", "time_since"]
+__all__ = [
+    "Column",
+    "age",
+    "cells",
+    "created_at",
+    "human_duration",
+    "labels_text",
+    "name_column",
+    "selector_text",
+    "time_since",
+    "wide",
+]
 
 Cell = Callable[[Object], Any]
 
@@ -84,3 +95,46 @@ def time_since(text: Any) -> str:
 
 def age(obj: Object) -> str:
     return time_since(obj["metadata"].get("creationTimestamp"))
+
+
+def created_at(obj: Object) -> str:
+    return str(obj["metadata"].get("creationTimestamp", ""))
+
+
+def name_column() -> Column:
+    return Column("Name", lambda obj: obj["metadata"]["name"], format="name", description=_NAME)
+
+
+def wide(name: str, cell: Cell, kind: str = "string") -> Column:
+    """A column that is shown with ``-o wide`` only."""
+    return Column(name, cell, kind, 1)
+
+
+def labels_text(labels: Any) -> str:
+    """``labels.FormatLabels``: ``a=b,c=d``, or ``<none>``."""
+    return ",".join(f"{name}={value}" for name, value in sorted((labels or {}).items())) or "<none>"
+
+
+def selector_text(selector: Any) -> str:
+    """``metav1.FormatLabelSelector``."""
+    if selector is None:
+        return "<none>"
+    terms = [f"{name}={value}" for name, value in sorted((selector.get("matchLabels") or {}).items())]
+    for item in selector.get("matchExpressions") or ():
+        key, operator = item.get("key", ""), item.get("operator")
+        values = ",".join(sorted(item.get("values") or ()))
+        if operator == "Exists":
+            terms.append(key)
+        elif operator == "DoesNotExist":
+            terms.append(f"!{key}")
+        else:
+            terms.append(f"{key} {str(operator).lower()} ({values})")
+    return ",".join(terms) or "<none>"
+
+
+_NAME = (
+    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
+    "client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
+    "idempotence and configuration definition. Cannot be updated. More info: "
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+)
