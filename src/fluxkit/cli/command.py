@@ -1,7 +1,7 @@
 """The grammar of the command line: commands, groups and flags on top of click, behaving as spf13/cobra does.
 
-What differs from click and why: a switch takes a value as well (``--prune=false``), persistent flags are read before and
-after the verb alike, the errors are upstream's texts, and a group imports a command only when it is asked for.
+What differs from click and why: a switch takes a value as well (``--prune=false``), persistent flags are read before
+and after the verb alike, the errors are upstream's texts, and a group imports a command only when it is asked for.
 """
 
 from collections.abc import Callable, Iterable, Sequence

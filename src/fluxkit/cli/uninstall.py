@@ -66,7 +66,8 @@ async def _confirm(session: Session) -> None:
         crd = await session.client.get(CRD, "gitrepositories.source.toolkit.fluxcd.io", metadata_only=True)
         info = cluster_info(crd)
         if info.is_foreign:
-            question = f"Flux is managed by {info.managed_by}! Are you sure you want to delete Flux and its CRDs using Flux CLI"
+            question = f"Flux is managed by {info.managed_by}! "
+            question += "Are you sure you want to delete Flux and its CRDs using Flux CLI"
     except errors.NotFound:
         pass  # nothing says who installed it
     except errors.APIError as error:
