@@ -12,8 +12,9 @@ from demo.fleet import Fleet
 from demo.narrator import DemoFailed, Narrator
 from fluxkit.api import GitRepository, Kustomization
 from fluxkit.kube import Client, ClusterConfig, PatchKind, WatchCache
+from fluxkit.kube.errors import KubeError
 from fluxkit.objects import GroupVersionKind, Object
-from testbed import Controllers, GitServer, TestCluster
+from testbed import Cluster, Controllers, GitServer
 
 __all__ = ["play"]
 
@@ -27,13 +28,10 @@ _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 async def play(directory: Path, *, keep: bool) -> None:
     """Plays everything in ``directory``, which is emptied first. Raises :class:`DemoFailed`."""
-    cluster = TestCluster(directory / "cluster")
-    await cluster.stop()
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    narrator = Narrator({"KUBECONFIG": str(cluster.kubeconfig), "XDG_STATE_HOME": str(directory / "state")})
-    async with contextlib.AsyncExitStack() as stack:
-        story = await _set_up(narrator, cluster, directory, stack)
+    stage = _Stage(directory)
+    await stage.clear()
+    try:
+        story = await stage.set()
         try:
             await story.install()
             await story.look_around()
@@ -41,46 +39,69 @@ async def play(directory: Path, *, keep: bool) -> None:
             await story.drift()
             await story.remove()
             await story.break_and_heal()
-        except TimeoutError as error:
-            raise DemoFailed(f"{error or 'a step took too long'}; the controllers' log is {story.log_file}") from error
-        narrator.say("")
-        narrator.say("Everything held.")
+        except (TimeoutError, KubeError) as error:
+            log = stage.controllers.log_file
+            raise DemoFailed(f"{error or 'a step took too long'}; the log of the controllers is {log}") from error
+        stage.narrator.say("")
+        stage.narrator.say("Everything held.")
         if keep:
-            await story.hand_over()
+            story.hand_over()
+    finally:
+        await stage.leave(running=keep)
 
 
-async def _set_up(narrator: Narrator, cluster: TestCluster, directory: Path, stack: contextlib.AsyncExitStack) -> "_Story":
-    narrator.chapter("A Kubernetes API and the controllers, on this machine")
-    narrator.say("The sandbox is a Kubernetes API server in one process: no cluster, no containers.")
-    await cluster.start()
-    stack.push_async_callback(cluster.stop)
-    narrator.say(f"API server ready at {cluster.server}")
-    controllers = Controllers(cluster.kubeconfig, directory / "controllers")
-    await controllers.start()
-    stack.push_async_callback(controllers.stop)
-    narrator.say(f"Controllers started; their log is {controllers.log_file}")
+class _Stage:
+    """The processes that the story needs."""
 
-    narrator.chapter("A fleet repository, served over HTTP")
-    narrator.say("The repository is examples/; git http-backend serves it and asks for a password.")
-    fleet = Fleet(narrator, directory / "git" / "fleet.git", directory / "clone")
-    await fleet.create(_EXAMPLES)
-    server = GitServer(directory / "git", username="flux", password=_PASSWORD)
-    await server.start()
-    stack.push_async_callback(server.stop)
-    client = await stack.enter_async_context(Client(ClusterConfig.load(str(cluster.kubeconfig))))
-    cache = WatchCache(client, Kustomization.GVK)
-    watching = asyncio.create_task(cache.run())
-    stack.callback(watching.cancel)
-    narrator.say(f"Fleet repository at {server.url('fleet.git')}")
-    return _Story(narrator, cluster, controllers.log_file, fleet, server.url("fleet.git"), client, cache)
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._stack = contextlib.AsyncExitStack()
+        self.cluster = Cluster(directory / "cluster")
+        self.controllers = Controllers(self.cluster.kubeconfig, directory / "controllers")
+        self.server = GitServer(directory / "git", username="flux", password=_PASSWORD)
+        self.narrator = Narrator(
+            {"KUBECONFIG": str(self.cluster.kubeconfig), "XDG_STATE_HOME": str(directory / "state")}
+        )
+
+    async def clear(self) -> None:
+        """Ends and removes what an earlier run left."""
+        await self._stop()
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+    async def set(self) -> "_Story":
+        narrator = self.narrator
+        narrator.chapter("A Kubernetes API and the controllers, on this machine")
+        narrator.say("The sandbox is a Kubernetes API server in one process: no cluster, no containers.")
+        await self.cluster.start()
+        narrator.say(f"API server ready at {self.cluster.server}")
+        await self.controllers.run()
+        narrator.say(f"Controllers started; their log is {self.controllers.log_file}")
+        narrator.chapter("A fleet repository, served over HTTP")
+        narrator.say("The repository is examples/; git http-backend serves it and asks for a password.")
+        fleet = Fleet(narrator, self._directory / "git" / "fleet.git", self._directory / "clone")
+        await fleet.create(_EXAMPLES)
+        await self.server.run()
+        url = self.server.url("fleet.git")
+        narrator.say(f"Fleet repository at {url}")
+        client = await self._stack.enter_async_context(Client(ClusterConfig.load(str(self.cluster.kubeconfig))))
+        cache = await self._stack.enter_async_context(_running(WatchCache(client, Kustomization.GVK)))
+        return _Story(narrator, self.cluster, fleet, url, client, cache)
+
+    async def leave(self, *, running: bool) -> None:
+        await self._stack.aclose()
+        if not running:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        for part in (self.controllers, self.server, self.cluster):
+            await part.stop()
 
 
 class _Story:
     def __init__(
         self,
         narrator: Narrator,
-        cluster: TestCluster,
-        log_file: Path,
+        cluster: Cluster,
         fleet: Fleet,
         url: str,
         client: Client,
@@ -88,7 +109,6 @@ class _Story:
     ) -> None:
         self._narrator = narrator
         self._cluster = cluster
-        self.log_file = log_file
         self._fleet = fleet
         self._url = url
         self._client = client
@@ -133,17 +153,20 @@ class _Story:
         revision = await self._fleet.push("Update podinfo to 6.9.1")
         pushed = time.perf_counter()
         await self._reconcile_source()
-        await self._wait(f"{revision} is applied", lambda: all(self._applied(name, revision) for name in _KUSTOMIZATIONS))
+        await self._wait(
+            f"{revision} is applied", lambda: all(self._applied(name, revision) for name in _KUSTOMIZATIONS)
+        )
         elapsed = time.perf_counter() - pushed
         image = await self._image("staging")
         self._narrator.holds(
-            image.endswith("podinfo:6.9.1"), f"staging runs {image}, {elapsed * 1000:.0f} ms after the push", f"it runs {image}"
+            image.endswith("podinfo:6.9.1"),
+            f"staging runs {image}, {elapsed * 1000:.0f} ms after the push",
+            f"it runs {image}",
         )
 
     async def drift(self) -> None:
         self._narrator.chapter("Somebody works around Git")
-        deployments = WatchCache(self._client, _DEPLOYMENT)
-        async with _running(deployments):
+        async with _running(WatchCache(self._client, _DEPLOYMENT)) as deployments:
             await deployments.wait_synced()
             uid = _uid(deployments.get("staging", "podinfo"))
             self._narrator.say("Deleting Deployment staging/podinfo, setting the image of production/podinfo by hand.")
@@ -188,7 +211,9 @@ class _Story:
         events = await self._narrator.run("flux", "events", "--for", "Kustomization/apps-staging", "--types=Warning")
         self._narrator.holds(path in events, "so does an event", "no event tells")
         self._narrator.holds(
-            (await self._image("staging")).endswith("6.9.1"), "what worked still runs", "the Deployment is not as it was"
+            (await self._image("staging")).endswith("6.9.1"),
+            "what worked still runs",
+            "the Deployment is not as it was",
         )
         await self._wait("unaffected parts follow", lambda: self._applied("infrastructure", revision))
         self._narrator.holds(True, "parts that the broken file does not concern moved on to the new revision", "")
@@ -198,9 +223,10 @@ class _Story:
         await self._wait("all is well again", lambda: all(self._applied(name, revision) for name in _KUSTOMIZATIONS))
         await self._narrator.run("flux", "get", "kustomizations")
 
-    async def hand_over(self) -> None:
-        self._narrator.say(f"Left running until you press Ctrl-C. Kubeconfig: {self._cluster.kubeconfig}")
-        self._narrator.say(f"  export KUBECONFIG={self._cluster.kubeconfig}")
+    def hand_over(self) -> None:
+        say = self._narrator.say
+        say(f"Everything is left running; `make demo` again starts over. Kubeconfig: {self._cluster.kubeconfig}")
+        say(f"  export KUBECONFIG={self._cluster.kubeconfig}")
         for command in (
             "flux get all -A",
             "flux tree kustomization flux-system",
@@ -208,10 +234,8 @@ class _Story:
             "flux reconcile kustomization apps-staging --with-source",
             "kubectl -n production get deployments",
         ):
-            self._narrator.say(f"  {command}")
-        self._narrator.say(f"  The fleet's clone is {self._fleet.clone}: edit, commit and push there.")
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
+            say(f"  {command}")
+        say(f"The clone of the fleet is {self._fleet.clone}: edit, commit and push there.")
 
     async def _reconcile_source(self) -> None:
         """What a webhook, or ``flux reconcile source git``, does."""
@@ -268,10 +292,10 @@ def _uid(obj: Object | None) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _running(cache: WatchCache) -> AsyncIterator[None]:
+async def _running(cache: WatchCache) -> AsyncIterator[WatchCache]:
     task = asyncio.create_task(cache.run())
     try:
-        yield
+        yield cache
     finally:
         task.cancel()
         await asyncio.wait({task})
