@@ -44,8 +44,8 @@ class GitHTTPServer:
         self.credentials = credentials
         self.bearer_token = ""
         self.trouble = Trouble.NONE
-        self.redirect_to = ""
-        """When set, discovery is redirected to this base URL."""
+        self.redirects: dict[str, str] = {}
+        """Repository name to the base URL that its discovery is redirected to."""
         self.only_version_zero = False
         """Ignore what the client says about protocol versions, as old servers do."""
         self.requests: list[tuple[str, str]] = []
@@ -89,8 +89,9 @@ class GitHTTPServer:
         self.requests.append((request.method, request.path))
         if not self._authorized(request):
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
-        if self.redirect_to and request.path.endswith("/info/refs"):
-            raise web.HTTPMovedPermanently(f"{self.redirect_to}/info/refs?{request.query_string}")
+        repository, _, service = request.path.strip("/").partition("/")
+        if service == "info/refs" and repository in self.redirects:
+            raise web.HTTPMovedPermanently(f"{self.redirects[repository]}/info/refs?{request.query_string}")
         body = await request.read()
         fetches = request.method == "POST" and b"command=fetch" in body
         match self.trouble:

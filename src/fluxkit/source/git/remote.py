@@ -93,7 +93,11 @@ class GitRemote:
         if ref.name.startswith("/") or ref.name.endswith("/"):
             return select(ref, RefListing({}), self.url)
         async with self._deadline(f"unable to list remote for '{self.url}'"):
-            listing = await self._list(ref_prefixes(ref))
+            prefixes = ref_prefixes(ref)
+            listing = await self._list(prefixes)
+            if not listing.refs and prefixes[0].startswith("refs/heads/"):
+                # Nothing matches: is it the branch that is missing, or is everything?
+                listing = await self._list(("refs/",))
             if any(len(commit) == 64 for commit in listing.refs.values()):
                 raise GitError(f"unable to clone '{self.url}': SHA-256 repositories are not supported")
             if ref.semver and not ref.tag and not ref.name:
@@ -129,11 +133,6 @@ class GitRemote:
                 output = await run_git(
                     ["ls-remote", "--quiet", "--", self._address(), *patterns], environment, timeout=self._timeout
                 )
-                if not output and prefixes and prefixes[0].startswith("refs/heads/"):
-                    # Nothing matches: is it the branch that is missing, or is everything?
-                    output = await run_git(
-                        ["ls-remote", "--quiet", "--heads", "--", self._address()], environment, timeout=self._timeout
-                    )
             except GitFailed as problem:
                 raise self._explained(problem, f"unable to list remote for '{self.url}'")[0] from None
         return parse_listing(output.decode("utf-8", "surrogateescape").splitlines())
