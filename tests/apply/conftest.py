@@ -7,6 +7,7 @@ import pytest
 
 from fluxkit.apply import ApplySet, Owner
 from fluxkit.kube import Client, ClusterConfig
+from fluxkit.objects import GroupVersionKind, ObjectRef
 from tests.sandbox_fixture import SandboxServer, namespace, own_sandbox, sandbox
 
 __all__ = ["namespace", "own_sandbox", "sandbox"]
@@ -69,11 +70,9 @@ def objects(namespace: str) -> Objects:
 
 
 def definition(plural: str, kind: str, group: str = "stage.example.com") -> dict[str, Any]:
-    """A CustomResourceDefinition that accepts anything under ``spec``."""
-    schema = {
-        "type": "object",
-        "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-    }
+    """A CustomResourceDefinition that accepts anything under ``spec`` and ``status``, which is a subresource."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    schema = {"type": "object", "properties": {"spec": anything, "status": anything}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -82,6 +81,52 @@ def definition(plural: str, kind: str, group: str = "stage.example.com") -> dict
             "group": group,
             "scope": "Namespaced",
             "names": {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": schema},
+                    "subresources": {"status": {}},
+                }
+            ],
         },
     }
+
+
+class Things:
+    """Custom resources whose status the test writes, as their controller would."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self.client = client
+        self.namespace = namespace
+        self.gvk = GroupVersionKind(f"{namespace}.example.com", "v1", "Thing")
+
+    def definition(self) -> dict[str, Any]:
+        return definition("things", "Thing", self.gvk.group)
+
+    def ref(self, name: str) -> ObjectRef:
+        return ObjectRef(self.gvk, self.namespace, name)
+
+    def make(self, name: str, **spec: Any) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": self.gvk.api_version, "kind": "Thing", "metadata": metadata, "spec": spec}
+
+    async def create(self, *names: str, **spec: Any) -> list[ObjectRef]:
+        for name in names:
+            await self.client.create(self.make(name, **spec))
+        return [self.ref(name) for name in names]
+
+    async def condition(self, name: str, type_: str, status: str = "True", **more: Any) -> None:
+        conditions = [{"type": type_, "status": status, "reason": "Test", "message": f"{type_} is {status}"}]
+        patch = {"status": {"conditions": conditions, **more}}
+        await self.client.patch(self.gvk, name, self.namespace, patch=patch, subresource="status", field_manager="c")
+
+
+@pytest.fixture
+async def things(client: Client, namespace: str) -> Things:
+    made = Things(client, namespace)
+    owner = Owner("definitions", namespace)
+    await ApplySet(client, owner).apply([made.definition()])
+    await client.mapping(made.gvk)
+    return made
