@@ -1,0 +1,167 @@
+"""The scenarios, each from its own empty cluster."""
+
+import asyncio
+import statistics
+import time
+
+from benchmarks.fleet import write_application, write_fleet, write_kustomizations
+from benchmarks.report import Figure, announce, show
+from benchmarks.rig import Rig
+
+__all__ = ["SCENARIOS"]
+
+_PUSHES = 10
+_IDLE_SECONDS = 60.0
+_PUBLISHED = {100: (26.0, 134.0), 500: (120.0, 183.0)}
+"""Flux v2.9 for the same shape: seconds and MiB (published by the Flux project)."""
+
+
+async def push() -> None:
+    """(a) From push to applied, for one change, when the source is reconciled at once."""
+    announce("push to applied: one image tag in a repository of 10 applications")
+    async with Rig.open() as rig:
+        write_fleet(rig.clone, 10)
+        write_kustomizations(rig.clone, 10)
+        revision = await rig.push("start")
+        await rig.create_source()
+        await rig.create_kustomization("cluster", "./cluster")
+        await rig.wait_applied(revision, 11)
+        times = []
+        for turn in range(_PUSHES):
+            write_application(rig.clone, 3, image=f"6.9.{turn + 1}")
+            revision = await rig.push(f"change {turn}")
+            started = time.perf_counter()
+            await rig.reconcile_source()
+            await rig.wait_applied(revision, 11)
+            times.append((time.perf_counter() - started) * 1000)
+    show(
+        Figure("median of ten", statistics.median(times), "ms", "target", 1000.0),
+        Figure("slowest of ten", max(times), "ms", "target", 1000.0),
+    )
+
+
+async def scale() -> None:
+    """(b) From nothing to all ready."""
+    for count, (seconds, memory) in _PUBLISHED.items():
+        announce(f"{count} Kustomizations of 4 objects each, from nothing to all ready")
+        async with Rig.open("--concurrent=10") as rig:
+            write_fleet(rig.clone, count)
+            write_kustomizations(rig.clone, count)
+            revision = await rig.push("start")
+            before = await rig.requests()
+            started = time.perf_counter()
+            await rig.create_source()
+            await rig.create_kustomization("cluster", "./cluster")
+            await rig.wait_applied(revision, count + 1)
+            elapsed = time.perf_counter() - started
+            after = await rig.requests()
+            show(
+                Figure("time to ready", elapsed, "s", "Flux v2.9", seconds),
+                Figure("peak memory, controllers and workers", rig.peak_memory(), "MiB", "Flux v2.9", memory),
+                Figure("API requests for each Kustomization", (_total(after) - _total(before)) / count, ""),
+            )
+
+
+async def shared() -> None:
+    """(c) One file changes in a repository that 200 Kustomizations share."""
+    count = 200
+    announce(f"one file changed in a repository that {count} Kustomizations share")
+    async with Rig.open("--concurrent=10") as rig:
+        write_fleet(rig.clone, count)
+        write_kustomizations(rig.clone, count)
+        revision = await rig.push("start")
+        await rig.create_source()
+        await rig.create_kustomization("cluster", "./cluster")
+        await rig.wait_applied(revision, count + 1)
+        write_application(rig.clone, 7, image="6.9.1")
+        revision = await rig.push("change one")
+        before = await rig.requests()
+        started = time.perf_counter()
+        await rig.reconcile_source()
+        await rig.wait_applied(revision, count + 1)
+        elapsed = (time.perf_counter() - started) * 1000
+        after = await rig.requests()
+        own = ("kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io", "events")
+        show(
+            Figure("until all have recorded the revision", elapsed, "ms"),
+            Figure(
+                "writes to managed objects, dry runs included",
+                _writes(before, after, without=own),
+                "",
+                "objects changed",
+                1.0,
+            ),
+            Figure(
+                "writes of own status and events", _writes(before, after, only=own), "", "Kustomizations", float(count)
+            ),
+        )
+
+
+async def idle() -> None:
+    """(d) What a fleet that does not change costs the API server."""
+    count = 200
+    announce(f"{count} Kustomizations ready, nothing changes, for {_IDLE_SECONDS:.0f} s (source interval 10 s)")
+    async with Rig.open("--concurrent=10") as rig:
+        write_fleet(rig.clone, count)
+        write_kustomizations(rig.clone, count)
+        revision = await rig.push("start")
+        await rig.create_source()
+        await rig.create_kustomization("cluster", "./cluster")
+        await rig.wait_applied(revision, count + 1)
+        before = await rig.requests()
+        await asyncio.sleep(_IDLE_SECONDS)
+        after = await rig.requests()
+        per_minute = (_total(after) - _total(before)) * 60 / _IDLE_SECONDS
+        show(Figure("API requests per minute", per_minute, "", "Kustomizations", float(count)))
+
+
+async def command_line() -> None:
+    """(e) The flux command as a whole process."""
+    announce("the flux command, whole processes, median of ten")
+    async with Rig.open() as rig:
+        write_fleet(rig.clone, 10)
+        write_kustomizations(rig.clone, 10)
+        revision = await rig.push("start")
+        await rig.create_source()
+        await rig.create_kustomization("cluster", "./cluster")
+        await rig.wait_applied(revision, 11)
+        show(
+            Figure("flux --version", await _median(rig, "--version"), "ms", "target", 150.0),
+            Figure("flux get kustomizations", await _median(rig, "get", "kustomizations"), "ms", "target", 400.0),
+        )
+
+
+async def _median(rig: Rig, *arguments: str) -> float:
+    times = []
+    for _ in range(10):
+        started = time.perf_counter()
+        await rig.flux(*arguments)
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times)
+
+
+def _total(stats: dict[str, object]) -> int:
+    requests = stats["requests"]
+    assert isinstance(requests, int)
+    return requests
+
+
+def _writes(
+    before: dict[str, dict[str, dict[str, int]]],
+    after: dict[str, dict[str, dict[str, int]]],
+    *,
+    only: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+) -> float:
+    total = 0
+    for resource, verbs in after["resources"].items():
+        name = resource.removesuffix("/status")
+        if (only and name not in only) or name in without:
+            continue
+        for verb, count in verbs.items():
+            if verb in ("create", "update", "patch", "delete", "apply"):
+                total += count - before["resources"].get(resource, {}).get(verb, 0)
+    return float(total)
+
+
+SCENARIOS = {"push": push, "scale": scale, "shared": shared, "idle": idle, "cli": command_line}
