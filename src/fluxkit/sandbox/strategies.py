@@ -81,6 +81,9 @@ _GENERATION = frozenset(
     ]
 )
 
+_PENDING = frozenset(["pods", "persistentvolumeclaims", "persistentvolumes"])
+"""Kinds that are born with the phase Pending."""
+
 _PATH_SEGMENT_NAMES = frozenset([RBAC])
 _LABEL_NAMES = frozenset(["namespaces"])
 _DNS1035_NAMES = frozenset(["services"])
@@ -113,6 +116,8 @@ def prepare_create(resource: Resource, obj: Object) -> None:
             spec["finalizers"].append("kubernetes")
         obj["status"] = {"phase": "Active"}
         _label_namespace(obj)
+    elif resource.key in _PENDING:
+        obj["status"] = {"phase": "Pending", **(obj.get("status") or {})}
 
 
 def _label_namespace(obj: Object) -> None:

@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from fluxkit import yaml
+from fluxkit.sandbox.http.protobuf import MEDIA_TYPE, decode_protobuf
 from fluxkit.sandbox.identity import User
 from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
 
@@ -66,6 +67,8 @@ class Exchange:
         """The body as an object; raises BadRequest or UnsupportedMediaType."""
         data = await self.body()
         media = self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip()
+        if media == MEDIA_TYPE:
+            return decode_protobuf(data)
         if media not in ("application/json", "application/yaml", "application/x-yaml", "*/*", ""):
             raise unsupported_media_type(["application/json", "application/yaml"])
         return decode_object(data, yaml_allowed=media.endswith("yaml"))

@@ -27,21 +27,18 @@ class Rendering:
         self.key = f"{resource.api_version}|{self.kind}|{self.include_object if self.kind == 'Table' else ''}"
 
     def one(self, record: Record) -> bytes:
-        """The response to a request for a single object."""
+        """The response to a request for a single object, and the object of a watch event."""
         if not self.kind:
             return encoded(record.body, self.resource)
-        obj = convert(record.decode(), self.resource)
         if self.kind == "Table":
-            return orjson.dumps(
-                self._table([obj], {"resourceVersion": obj["metadata"].get("resourceVersion", "")}, True)
-            )
-        return orjson.dumps(_partial(obj))
+            return orjson.dumps(self._table([record], {"resourceVersion": str(record.revision)}))
+        return orjson.dumps(_partial(record.decode()))
 
     def many(self, records: Sequence[Record], metadata: dict[str, Any]) -> bytes:
         """The response to a list request."""
         resource = self.resource
         if self.kind == "Table":
-            return orjson.dumps(self._table((convert(item.decode(), resource) for item in records), metadata, True))
+            return orjson.dumps(self._table(records, metadata))
         if self.kind:
             kind, api_version = "PartialObjectMetadataList", _META
             items = b",".join(orjson.dumps(_partial(item.decode())) for item in records)
@@ -50,15 +47,6 @@ class Rendering:
             items = b",".join(list_item(item.body, resource) for item in records)
         head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": metadata})
         return head[:-1] + b',"items":[' + items + b"]}"
-
-    def event_object(self, record: Record) -> bytes:
-        """The object of a watch event."""
-        if not self.kind:
-            return encoded(record.body, self.resource)
-        obj = convert(record.decode(), self.resource)
-        if self.kind == "Table":
-            return orjson.dumps(self._table([obj], {"resourceVersion": obj["metadata"]["resourceVersion"]}, False))
-        return orjson.dumps(_partial(obj))
 
     def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
@@ -82,13 +70,15 @@ class Rendering:
                 }
         return orjson.dumps(obj)
 
-    def _table(self, objects: Iterable[Object], metadata: dict[str, Any], headed: bool) -> Object:
+    def _table(self, records: Iterable[Record], metadata: dict[str, Any]) -> Object:
         columns = tables.columns(self.resource)
         rows = []
-        for obj in objects:
+        for record in records:
+            # Columns of built-in kinds read the stored version, whichever was asked for, as upstream's internal one.
+            obj = record.decode()
             row: dict[str, Any] = {"cells": tables.cells(columns, obj)}
             if self.include_object == "Object":
-                row["object"] = obj
+                row["object"] = convert(obj, self.resource)
             elif self.include_object == "Metadata":
                 row["object"] = _partial(obj)
             rows.append(row)

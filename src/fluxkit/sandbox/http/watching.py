@@ -63,7 +63,7 @@ async def watch(registry: Registry, resource: Resource, info: RequestInfo, excha
         if watcher is None:
             await response.write(failure)
             return response
-        first = b"".join(_event("ADDED", rendering.event_object(record)) for record in records)
+        first = b"".join(_event("ADDED", rendering.one(record)) for record in records)
         if initial == "bookmark" and bookmarks:
             first += _event("BOOKMARK", rendering.bookmark(start, {"k8s.io/initial-events-end": "true"}))
         if first:
@@ -145,14 +145,14 @@ def _line(change: Change, selection: Selection, rendering: Rendering) -> bytes:
         kind = "DELETED" if change.deleted else "ADDED" if change.previous is None else "MODIFIED"
         line = change.rendered.get(rendering.key)
         if line is None:
-            line = change.rendered[rendering.key] = _event(kind, rendering.event_object(change.record))
+            line = change.rendered[rendering.key] = _event(kind, rendering.one(change.record))
         return line
     before = change.previous is not None and selection.matches(change.previous)
     after = not change.deleted and selection.matches(change.record)
     if before and after:
-        return _event("MODIFIED", rendering.event_object(change.record))
+        return _event("MODIFIED", rendering.one(change.record))
     if after:
-        return _event("ADDED", rendering.event_object(change.record))
+        return _event("ADDED", rendering.one(change.record))
     if before:
-        return _event("DELETED", rendering.event_object(change.record))
+        return _event("DELETED", rendering.one(change.record))
     return b""

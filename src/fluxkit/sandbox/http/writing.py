@@ -78,7 +78,7 @@ async def patch(registry: Registry, resource: Resource, info: RequestInfo, excha
 async def delete_options(exchange: Exchange) -> DeleteOptions:
     """DeleteOptions of the body, or of the query where the body says nothing."""
     data = await exchange.body()
-    given: dict[str, Any] = decode_object(data, yaml_allowed=True) if data.strip() else {}
+    given: dict[str, Any] = await exchange.document() if data.strip() else {}
     query = exchange.query
     propagation = given.get("propagationPolicy") or query.get("propagationPolicy", "")
     orphan = given.get("orphanDependents")
