@@ -206,6 +206,18 @@ async def test_a_cache_outlives_drops_compaction_and_a_killed_server(
         await asyncio.to_thread(own_sandbox.process.start)
         await write("four")
         assert told == [("ADDED", name) for name in ("one", "two", "three", "four")]
+        # Written and forgotten by the server while the cache could not watch: found by listing again.
+        listed = own_client.stats.requests["list"]
+        await asyncio.to_thread(own_sandbox.fault, 500, verb="watch", resource="configmaps", count=1000)
+        await asyncio.to_thread(own_sandbox.drop_watches, "configmaps")
+        await cache.wait_for(lambda held: isinstance(held.last_error, errors.InternalError), 10)
+        await own_client.delete(CONFIG_MAP, "one", "default")
+        await own_client.create(fresh("five", "default"))
+        await asyncio.to_thread(own_sandbox.compact)
+        await asyncio.to_thread(own_sandbox.ok, "DELETE", "/sandbox/faults")
+        await cache.wait_for(lambda held: held.get("default", "five") is not None, 30)
+        assert sorted(told[4:]) == [("ADDED", "five"), ("DELETED", "one")]
+        assert own_client.stats.requests["list"] == listed + 1
     finally:
         await registry.stop()
 
