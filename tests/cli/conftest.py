@@ -1,4 +1,4 @@
-"""Command lines run in this process, for everything that needs no server."""
+"""Command lines run in this process: against nothing, or over HTTP against a sandbox server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from fluxkit.cli.root import run
+from tests.cli.cluster import Cluster
+from tests.sandbox_fixture import SandboxServer, namespace, sandbox
+
+__all__ = ["namespace", "sandbox"]
 
 
 @dataclass(frozen=True)
@@ -34,3 +38,18 @@ def flux(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
         return Outcome(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def installed(sandbox: SandboxServer) -> SandboxServer:
+    """The sandbox with the definitions and the namespace of ``flux install``."""
+    assert run(["install", f"--kubeconfig={sandbox.kubeconfig}"]) == 0
+    return sandbox
+
+
+@pytest.fixture
+def cluster(installed: SandboxServer, namespace: str, flux: Flux, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """An empty namespace of the sandbox, to which ``flux`` is pointed."""
+    monkeypatch.setenv("KUBECONFIG", str(installed.kubeconfig))
+    monkeypatch.setenv("FLUX_SYSTEM_NAMESPACE", namespace)
+    return Cluster(installed, namespace)

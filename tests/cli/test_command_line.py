@@ -45,8 +45,8 @@ def test_version_flag(flux: Flux, args: tuple[str, ...]) -> None:
         (("create", "ks", "abc", "--source=foobar/x", "--export"),
          'invalid argument "foobar/x" for "--source" flag: source kind \'foobar\' is not supported, must be one of: '
          "OCIRepository, GitRepository, Bucket"),
-        (("logs", "--level=loud"), 'invalid argument "loud" for "--level" flag: unsupported log level \'loud\', must be '
-         "one of: debug, info, error"),
+        (("logs", "--level=loud"), 'invalid argument "loud" for "--level" flag: unsupported log level \'loud\', must '
+         "be one of: debug, info, error"),
         (("get", "ks", "one", "two"), 'unexpected argument "two" for "flux get kustomizations"'),
     ],
 )  # fmt: skip

@@ -30,11 +30,16 @@ NOT_INSTALLED = ("The custom resource definitions of Flux may be missing; to ins
 
 @dataclass(slots=True)
 class Session:
-    """What a verb works with. ``awaiting`` says what the verb waits for, should the deadline pass meanwhile."""
+    """What a verb works with.
+
+    ``awaiting`` says what the verb waits for, should the deadline pass meanwhile; ``endless`` verbs follow something
+    until then, and their deadline is no error.
+    """
 
     client: "Client"
     settings: Settings
     awaiting: str = ""
+    endless: bool = False
 
     @property
     def namespace(self) -> str:
@@ -55,6 +60,8 @@ def run(settings: Settings, verb: Callable[[Session], Awaitable[None]]) -> None:
                 async with asyncio.timeout(settings.timeout):
                     await verb(session)
             except TimeoutError:
+                if session.endless:
+                    return
                 awaiting = session.awaiting or "waiting for the API server"
                 raise CommandError(
                     f"context deadline exceeded: {awaiting} took longer than {format_duration(settings.timeout)}"

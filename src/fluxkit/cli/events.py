@@ -173,13 +173,12 @@ async def _watch(query: Query, types: tuple[str, ...], session: Session) -> None
             print(table.render(header, rows), end="", flush=True)
             header = []
 
+    session.endless = True
     try:
-        async with asyncio.timeout(session.settings.timeout), asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
             for each in queries:
                 tasks.create_task(follow(each))
             tasks.create_task(show())
-    except TimeoutError:
-        return
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
 

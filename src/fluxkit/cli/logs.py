@@ -134,7 +134,7 @@ def logs(
         raise CommandError("at most one of `sinceTime` or `sinceDuration` may be specified")
     wanted = Filter(level or "", kind, name, "" if all_namespaces else settings.namespace, _moment(since, since_time))
     if log_file:
-        asyncio.run(_print_file(Path(log_file), wanted, settings.timeout, reading["tail"], reading["follow"]))
+        asyncio.run(_read_alone(Path(log_file), wanted, settings.timeout, reading["tail"], reading["follow"]))
     else:
         run(settings, partial(_print_logs, wanted, **reading))
 
@@ -171,7 +171,8 @@ async def _print_logs(wanted: Filter, flux_namespace: str, follow: bool, tail: i
             f"the controllers of this cluster run on this machine (process {local.pid}) and log to a terminal",
             advice=("To read their log here, start them with: flux controllers --log-file=FILE",),
         )
-    await _print_file(Path(local.log_file), wanted, session.settings.timeout, tail, follow)
+    session.endless = True
+    await _print_file(Path(local.log_file), wanted, tail, follow)
 
 
 async def _pods(session: Session, namespace: str) -> list[Object]:
@@ -241,7 +242,15 @@ async def _print_lines(lines: AsyncIterator[str], wanted: Filter) -> None:
             print(shown, flush=True)
 
 
-async def _print_file(path: Path, wanted: Filter, timeout: float, tail: int, follow: bool) -> None:
+async def _read_alone(path: Path, wanted: Filter, timeout: float, tail: int, follow: bool) -> None:
+    try:
+        async with asyncio.timeout(timeout):
+            await _print_file(path, wanted, tail, follow)
+    except TimeoutError:
+        return
+
+
+async def _print_file(path: Path, wanted: Filter, tail: int, follow: bool) -> None:
     try:
         file = path.open(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -252,12 +261,8 @@ async def _print_file(path: Path, wanted: Filter, timeout: float, tail: int, fol
             if (shown := wanted.line(text)) is not None:
                 print(shown)
         sys.stdout.flush()
-        try:
-            async with asyncio.timeout(timeout):
-                while follow:
-                    while text := file.readline():
-                        if (shown := wanted.line(text)) is not None:
-                            print(shown, flush=True)
-                    await asyncio.sleep(_FILE_PULSE)
-        except TimeoutError:
-            return
+        while follow:
+            while text := file.readline():
+                if (shown := wanted.line(text)) is not None:
+                    print(shown, flush=True)
+            await asyncio.sleep(_FILE_PULSE)
