@@ -92,7 +92,7 @@ class GitHTTPServer:
         repository, _, service = request.path.strip("/").partition("/")
         if service == "info/refs" and repository in self.redirects:
             raise web.HTTPMovedPermanently(f"{self.redirects[repository]}/info/refs?{request.query_string}")
-        body = await request.read()
+        body = await request.read()  # aiohttp has undone a gzip encoding already
         fetches = request.method == "POST" and b"command=fetch" in body
         match self.trouble:
             case Trouble.HANG:
@@ -140,8 +140,6 @@ class GitHTTPServer:
             "REMOTE_USER": "git",
             "REMOTE_ADDR": "127.0.0.1",
         }
-        if encoding := request.headers.get("Content-Encoding"):
-            environment["HTTP_CONTENT_ENCODING"] = encoding
         if (protocol := request.headers.get("Git-Protocol")) and not self.only_version_zero:
             environment["HTTP_GIT_PROTOCOL"] = protocol
         process = await asyncio.create_subprocess_exec(

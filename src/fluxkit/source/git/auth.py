@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from fluxkit.source.errors import GitAuthError, GitError
 
-__all__ = ["GitAuth", "parse_url", "without_userinfo"]
+__all__ = ["GitAuth", "is_encrypted", "parse_url", "without_userinfo"]
 
 _DEFAULT_SSH_USER: Final = "git"
 

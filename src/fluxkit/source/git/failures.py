@@ -13,11 +13,6 @@ _KNOWN: Final[tuple[tuple[str, type[GitError], str], ...]] = (
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", GitError, "ssh: handshake failed: knownhosts: key mismatch"),
     ("has changed and you have requested strict", GitError, "ssh: handshake failed: knownhosts: key mismatch"),
     ("Host key verification failed", GitError, "ssh: handshake failed: knownhosts: key is unknown"),
-    (
-        "incorrect passphrase",
-        GitAuthError,
-        "the SSH identity key cannot be decrypted: the 'password' field of the secret is wrong",
-    ),
     ("invalid format", GitAuthError, "the 'identity' field of the secret is no SSH private key"),
     ("error in libcrypto", GitAuthError, "the 'identity' field of the secret is no SSH private key"),
     (

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from fluxkit.api.source import GitReference
-from fluxkit.source.errors import GitError, GitTimeout, RefNotFound
+from fluxkit.source.errors import GitAuthError, GitError, GitTimeout, RefNotFound
 from fluxkit.source.git import export, submodules
-from fluxkit.source.git.auth import GitAuth, parse_url, without_userinfo
+from fluxkit.source.git.auth import GitAuth, is_encrypted, parse_url, without_userinfo
 from fluxkit.source.git.export import Commit, Damaged, TreeEntry
 from fluxkit.source.git.failures import explain
 from fluxkit.source.git.mirror import Mirror, MirrorCache
@@ -287,7 +287,10 @@ class GitRemote:
     # --- errors ---
 
     def _explained(self, problem: GitFailed, action: str) -> tuple[GitError, bool]:
-        return explain(self._auth.mask(problem.stderr), action)
+        error, remote = explain(self._auth.mask(problem.stderr), action)
+        if "unable to authenticate" in error.message and is_encrypted(self._auth.identity):
+            return GitAuthError(f"{error.message}; is 'password' in the secret the passphrase of the key?"), remote
+        return error, remote
 
     @asynccontextmanager
     async def _deadline(self, action: str) -> AsyncIterator[None]:
