@@ -41,6 +41,36 @@ async def test_metrics_and_probes_are_served(client: Client, namespace: str) -> 
     assert "_created" not in text
 
 
+async def test_metrics_are_served_before_anything_was_reconciled(client: Client, namespace: str) -> None:
+    subject = controller(Recorder(), namespace)
+    async with managed(client, subject) as manager, aiohttp.ClientSession() as http:
+        async with asyncio.timeout(DEADLINE):
+            await client.mapping(subject.gvk)
+            await manager.caches.cache(subject.gvk, namespace).wait_synced()
+            url = f"http://127.0.0.1:{manager.endpoints.metrics_port}/metrics"
+            async with http.get(url) as answer:
+                assert answer.status == 200
+                assert "workqueue_longest_running_processor_seconds" in await answer.text()
+
+
+async def test_the_active_workers_are_those_that_hold_a_slot(client: Client, namespace: str) -> None:
+    for name in ("a-waits", "b-works"):
+        await client.create(repository(namespace, name))
+
+    async def work(run: Run) -> Result:
+        forever = asyncio.Event().wait()
+        await (run.waiting(forever) if run.key.name == "a-waits" else forever)
+        return Result()
+
+    seen = Recorder(work)
+    async with managed(client, controller(seen, namespace, concurrency=1)) as manager:
+        await seen.started(2)
+        text = manager.metrics.render().decode()
+    assert 'controller_runtime_active_workers{controller="gitrepository"} 1.0' in text
+    working = [line for line in text.splitlines() if line.startswith("workqueue_longest_running_processor_seconds{")]
+    assert float(working[0].split()[-1]) > 0
+
+
 async def test_endpoints_can_be_disabled(client: Client) -> None:
     manager = Manager(client, health_addr="", metrics_addr="0")
     stop = asyncio.Event()

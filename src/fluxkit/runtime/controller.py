@@ -11,7 +11,7 @@ concern it. It survives everything a reconciler raises.
 import asyncio
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -167,8 +167,7 @@ class Controller:
     async def run(self, client: Client, caches: CacheRegistry, metrics: Metrics) -> None:
         """Watches and reconciles until cancelled; then cancels the runs and returns when all of them have ended."""
         main = caches.cache(self.gvk, self._namespace, label_selector=self._label_selector)
-        self._queue.observer = metrics.queue(self.name, self._work_in_progress)
-        self._bound = _Bound(client, main, metrics.controller(self.name, self.gvk.kind, self._concurrency))
+        self._bound = _Bound(client, main, self._observe(metrics))
         unsubscribe: list[Callable[[], None]] = []
         late: set[asyncio.Task[None]] = set()
         self.log.info("Starting Controller")
@@ -252,7 +251,6 @@ class Controller:
         clock = asyncio.get_running_loop()
         started = clock.time()
         self.counters.active += 1
-        bound.metrics.active(self._slots.held)
         try:
             outcome = await self._reconcile(run)
             self._end(run, outcome, clock.time() - started)
@@ -261,7 +259,6 @@ class Controller:
             self.counters.active -= 1
             del self._runs[key]
             slot.release()
-            bound.metrics.active(self._slots.held)
             self._queue.done(key)
         async with self._idle:
             self._idle.notify_all()
@@ -362,9 +359,14 @@ class Controller:
                     return None
         return bound.main.get(key.namespace, key.name)
 
-    def _work_in_progress(self) -> Iterator[float]:
-        now = self._queue.clock.time()
-        return (now - started for started in self._queue.started_at())
+    def _observe(self, metrics: Metrics) -> ControllerMetrics:
+        clock = self._queue.clock
+
+        def work_in_progress() -> list[float]:
+            return [clock.time() - started for started in self._queue.started_at()]
+
+        self._queue.observer = metrics.queue(self.name, work_in_progress)
+        return metrics.controller(self.name, self.gvk.kind, self._concurrency, lambda: self._slots.held)
 
 
 def _is_finalized(obj: Object) -> bool:

@@ -31,22 +31,24 @@ Fields = Mapping[str, Any]
 _LEVELS = {"trace": TRACE, "debug": logging.DEBUG, "info": logging.INFO, "error": logging.ERROR}
 _ROOT = "fluxkit.log"
 _MASK = "*****"
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
-_BEARER = re.compile(r"(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/-]{8,}=*")
+_URL_CREDENTIALS = re.compile(r"(?i)(\bhttps?://)[^/@\s\"']+(?=@)|((?:://)[^/@:\s\"']*:)[^/@\s\"']+(?=@)")
+_AUTHORIZATION = re.compile(
+    r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+|\bbearer\s+(?=\S{20}))[A-Za-z0-9._~+/-]+=*"
+)
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text with every occurrence of the secrets replaced (fluxcd/pkg ``masktoken``, whose pattern this is)."""
+    """The text with every occurrence of the secrets replaced (fluxcd/pkg ``masktoken``)."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub(re.escape(secret) + "*", _MASK, text)
+        text = text.replace(secret, _MASK)
     return text
 
 
 def mask_credentials(text: str) -> str:
-    """The text without user information in URLs and without bearer and basic credentials."""
+    """The text without passwords in URLs, without any user information in HTTP ones, and without HTTP credentials."""
     if "://" in text:
-        text = _URL_CREDENTIALS.sub(_MASK, text)
-    return _BEARER.sub(r"\1" + _MASK, text)
+        text = _URL_CREDENTIALS.sub(lambda found: (found[1] or found[2]) + _MASK, text)
+    return _AUTHORIZATION.sub(r"\1" + _MASK, text)
 
 
 class Logger:

@@ -163,11 +163,14 @@ class Metrics:
         )
 
     def render(self) -> bytes:
-        """The text exposition format; takes long enough with many objects to be called in a thread."""
+        """The text exposition format; with many objects it takes so long that it belongs into a thread."""
         return generate_latest(self.registry)
 
     def queue(self, name: str, work_in_progress: Callable[[], Iterable[float]]) -> "QueueMetrics":
-        """The observer of one queue; ``work_in_progress`` gives how many seconds each item has been worked on."""
+        """The observer of one queue; ``work_in_progress`` gives how many seconds each item has been worked on.
+
+        It is called whenever metrics are read, possibly from another thread.
+        """
         labels = (name, name)
 
         def unfinished() -> float:
@@ -186,7 +189,9 @@ class Metrics:
             self._work_duration.labels(*labels),
         )
 
-    def controller(self, name: str, kind: str, concurrency: int) -> "ControllerMetrics":
+    def controller(self, name: str, kind: str, concurrency: int, active: Callable[[], float]) -> "ControllerMetrics":
+        """What one controller records; ``active`` gives how many of its slots are occupied."""
+        self._active.labels(name).set_function(active)
         self._max_concurrent.labels(name).set(concurrency)
         return ControllerMetrics(
             kind,
@@ -195,7 +200,6 @@ class Metrics:
             self._terminal_errors.labels(name),
             self._panics.labels(name),
             self._time.labels(name),
-            self._active.labels(name),
             self.reconcile_duration,
         )
 
@@ -243,7 +247,6 @@ class ControllerMetrics:
         terminal_errors: Counter,
         panics: Counter,
         time: Histogram,
-        active: Gauge,
         reconcile_duration: Histogram,
     ) -> None:
         self._kind = kind
@@ -252,11 +255,7 @@ class ControllerMetrics:
         self._terminal_errors = terminal_errors
         self._panics = panics
         self._time = time
-        self._active = active
         self._reconcile_duration = reconcile_duration
-
-    def active(self, runs: int) -> None:
-        self._active.set(runs)
 
     def ended(self, result: str, seconds: float, *, terminal: bool = False, panic: bool = False) -> None:
         """Counts a run: ``result`` is success, error, requeue or requeue_after."""
