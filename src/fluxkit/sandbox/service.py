@@ -28,6 +28,7 @@ from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.storage import Storage
 from fluxkit.sandbox.store import Store
 from fluxkit.sandbox.validation import Schemas, SchemaTypeChecks
+from fluxkit.sandbox.workloads import Workloads
 
 __all__ = ["run", "serve"]
 
@@ -84,6 +85,8 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
     server = build(store, credentials, lambda: f"{HOST}:{bound}")
     controllers = _controllers(server.registry, credentials)
     bootstrap.populate(server.registry)
+    workloads = Workloads(server.registry, Schemas())
+    controllers.append(workloads.controller)
     tasks = [asyncio.create_task(controller.run(), name=controller.name) for controller in controllers]
     expiry = EventExpiry(store)
     runner = web.ServerRunner(web.Server(server.handle, access_log=None, tcp_keepalive=True, keepalive_timeout=600.0))
@@ -106,6 +109,7 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
     finally:
         await runner.cleanup()
         expiry.close()
+        workloads.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

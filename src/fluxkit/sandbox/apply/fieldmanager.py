@@ -162,7 +162,9 @@ def track_update(
     Neither argument is changed; the result shares parts with ``after``.
     """
     api_version = after.get("apiVersion") or ""
-    live = before if before is not None else zero_object(api_version, after.get("kind") or "")
+    live = zero_object(api_version, after.get("kind") or "")
+    if before is not None:
+        live = {**live, **before}
     managed = _given(live, after, subresource)
     if not managed.sets and before is not None:
         return _without_managed_fields(after)

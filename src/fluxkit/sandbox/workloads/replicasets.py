@@ -1,0 +1,79 @@
+"""ReplicaSets: as many Pods as asked for. Follows kubernetes/kubernetes ``pkg/controller/replicaset``."""
+
+from fluxkit.objects import Object, labels_of
+from fluxkit.sandbox.workloads.building import (
+    condition_of,
+    is_pod_active,
+    is_pod_ready,
+    pod_from_template,
+    seconds_since,
+    without_zeros,
+)
+from fluxkit.sandbox.workloads.cluster import Cluster
+
+__all__ = ["RESOURCE", "ReplicaSets", "available_pods"]
+
+RESOURCE = "replicasets.apps"
+_PODS = "pods"
+_COMPONENT = "replicaset-controller"
+
+
+def available_pods(cluster: Cluster, resource: str, owner: Object, pods: list[Object], min_ready: int) -> int:
+    """How many Pods have been ready for long enough; asks to be called again when one of them soon will have been."""
+    count = 0
+    moment = cluster.now()
+    for pod in pods:
+        ready = condition_of(pod.get("status") or {}, "Ready")
+        if ready is None or ready["status"] != "True":
+            continue
+        lacking = min_ready - seconds_since(moment, ready["lastTransitionTime"])
+        if min_ready == 0 or lacking <= 0:
+            count += 1
+        else:
+            cluster.again(resource, owner, lacking)
+    return count
+
+
+class ReplicaSets:
+    """Creates and deletes Pods, and counts them."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def reconcile(self, replica_set: Object) -> None:
+        metadata, spec = replica_set["metadata"], replica_set["spec"]
+        pods = [pod for pod in self._cluster.owned(metadata["uid"], _PODS) if is_pod_active(pod)]
+        if "deletionTimestamp" not in metadata:
+            self._scale(replica_set, pods, spec.get("replicas", 1))
+            pods = [pod for pod in self._cluster.owned(metadata["uid"], _PODS) if is_pod_active(pod)]
+        wanted = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+        status = without_zeros(
+            {
+                "replicas": len(pods),
+                "fullyLabeledReplicas": sum(wanted.items() <= labels_of(pod).items() for pod in pods),
+                "readyReplicas": sum(is_pod_ready(pod) for pod in pods),
+                "availableReplicas": available_pods(
+                    self._cluster, RESOURCE, replica_set, pods, spec.get("minReadySeconds", 0)
+                ),
+                "observedGeneration": metadata.get("generation", 0),
+            },
+            "replicas",
+        )
+        self._cluster.set_status(RESOURCE, replica_set, status)
+
+    def _scale(self, replica_set: Object, pods: list[Object], replicas: int) -> None:
+        missing = replicas - len(pods)
+        for _ in range(missing):
+            pod = pod_from_template(replica_set, replica_set["spec"].get("template") or {})
+            pod["metadata"]["generateName"] = replica_set["metadata"]["name"] + "-"
+            made = self._cluster.create(_PODS, pod)
+            text = f"Created pod: {made['metadata']['name']}"
+            self._cluster.event(replica_set, "Normal", "SuccessfulCreate", text, _COMPONENT)
+        if missing < 0:
+            # Those that serve least go first: unready before ready, then the newest.
+            pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
+            pods.sort(key=is_pod_ready)
+            for pod in pods[:-missing]:
+                self._cluster.delete(_PODS, pod)
+                text = f"Deleted pod: {pod['metadata']['name']}"
+                self._cluster.event(replica_set, "Normal", "SuccessfulDelete", text, _COMPONENT)
