@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -54,25 +54,20 @@ class Repository:
         self.git("update-ref", ref, commit)
         return commit
 
-    def commit(self, files: dict[str, str | bytes], message: str = "change", branch: str = "main") -> str:
+    def commit(self, files: Mapping[str, str | bytes], message: str = "change", branch: str = "main") -> str:
         """A commit of exactly these files."""
-        return self.commit_tree(
-            self._write_tree({name.encode(): data for name, data in files.items()}), message, branch
+        self._clock += 60
+        stream = [f"commit refs/heads/{branch}", "mark :1", f"committer Ada <ada@example.com> {self._clock} +0100"]
+        known = (self.path / "refs" / "heads" / branch).exists()
+        head = "\n".join(
+            [*stream, f"data {len(message.encode())}", message, *([f"from refs/heads/{branch}^0"] * known)]
         )
-
-    def _write_tree(self, files: dict[bytes, str | bytes]) -> str:
-        lines: dict[bytes, str] = {}
-        below: dict[bytes, dict[bytes, str | bytes]] = {}
-        for path, content in files.items():
-            head, separator, rest = path.partition(b"/")
-            if separator:
-                below.setdefault(head, {})[rest] = content
-            else:
-                lines[head] = f"100644 blob {self.blob(content)}"
-        for head, inside in below.items():
-            lines[head] = f"040000 tree {self._write_tree(inside)}"
-        data = b"".join(facts.encode() + b"\t" + name + b"\0" for name, facts in lines.items())
-        return self.git("mktree", "-z", data=data)
+        data = [head.encode(), b"\ndeleteall\n"]
+        for name, content in files.items():
+            body = content.encode() if isinstance(content, str) else content
+            data.append(f"M 100644 inline {name}\ndata {len(body)}\n".encode() + body + b"\n")
+        data.append(b"get-mark :1\n")
+        return self.git("fast-import", "--quiet", "--force", "--cat-blob-fd=1", data=b"".join(data))
 
     def tag(self, name: str, commit: str, *, annotated: bool = False) -> None:
         extra = ["-a", "-m", name] if annotated else []

@@ -241,7 +241,7 @@ async def test_killed_writer_leaves_no_half_artifact(storage: Storage, tmp_path:
     reference = await storage.store_tree(artifact(storage), tree, IgnoreRules())
     directory = storage.local_path(reference).parent
     interrupted = 0
-    for attempt in range(6):
+    for attempt in range(4):
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, str(storage.root), str(tree)], stdout=subprocess.PIPE
         ) as writer:
