@@ -17,7 +17,6 @@ are.
 """
 
 import asyncio
-import copy
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -173,9 +172,10 @@ class SerialPatcher:
         self._force = force_overwrite
         self._on_write = on_write
         self._pause = pause
+        encoded = obj.encode()
         self._conditions = list(obj.status.conditions)
-        self._main = _main_part(obj)
-        self._status = _status_part(obj)
+        self._main = _main_part(encoded)
+        self._status = _status_part(encoded)
         self._known = _Known(obj.metadata.resource_version, list(obj.status.conditions))
 
     async def patch(self, obj: Patchable, *, observe_generation: bool = False) -> None:
@@ -189,10 +189,11 @@ class SerialPatcher:
             raise TypeError(f'unmatched GroupVersionKind, expected "{self._gvk}" got "{obj.GVK}"')
         if observe_generation:
             obj.status.observed_generation = obj.metadata.generation
+        encoded = obj.encode()
         failures: list[Exception] = []
         for part in (self._patch_conditions, self._patch_main, self._patch_status):
             try:
-                await part(obj)
+                await part(obj, encoded)
             except (errors.KubeError, ConditionConflict) as error:
                 if isinstance(error, errors.NotFound) and obj.metadata.deletion_timestamp is not None:
                     continue
@@ -202,11 +203,11 @@ class SerialPatcher:
         if failures:
             raise ExceptionGroup(f"{obj}: " + "; ".join(map(str, failures)), failures)
 
-    async def _patch_conditions(self, obj: Patchable) -> None:
+    async def _patch_conditions(self, obj: Patchable, encoded: Object) -> None:
         changes = condition_changes(self._conditions, obj.status.conditions)
         if not changes:
             return
-        status = _status_part(obj)
+        status = _status_part(encoded)
         rest = create_merge_patch(self._status, status)
         conflict: errors.Conflict | None = None
         for step in range(_STEPS):
@@ -233,15 +234,15 @@ class SerialPatcher:
         self._conditions = list(obj.status.conditions)
         self._status = status
 
-    async def _patch_main(self, obj: Patchable) -> None:
-        main = _main_part(obj)
+    async def _patch_main(self, obj: Patchable, encoded: Object) -> None:
+        main = _main_part(encoded)
         body = create_merge_patch(self._main, main)
         if body:
             await self._send(obj, body, "")
             self._main = main
 
-    async def _patch_status(self, obj: Patchable) -> None:
-        status = _status_part(obj)
+    async def _patch_status(self, obj: Patchable, encoded: Object) -> None:
+        status = _status_part(encoded)
         body = create_merge_patch(self._status, status)
         if body:
             await self._send(obj, {"status": body}, "status")
@@ -279,13 +280,12 @@ class SerialPatcher:
         )
 
 
-def _main_part(obj: Patchable) -> dict[str, Any]:
-    encoded = obj.encode()
+def _main_part(encoded: Object) -> dict[str, Any]:
     metadata = metadata_of(encoded)
     part: dict[str, Any] = {key: metadata[key] for key in _WRITABLE_METADATA if key in metadata}
-    return copy.deepcopy({"metadata": part, "spec": encoded.get("spec", {})})
+    return {"metadata": part, "spec": encoded.get("spec", {})}
 
 
-def _status_part(obj: Patchable) -> dict[str, Any]:
-    status = obj.encode().get("status", {})
-    return copy.deepcopy({key: value for key, value in status.items() if key != "conditions"})
+def _status_part(encoded: Object) -> dict[str, Any]:
+    status = encoded.get("status", {})
+    return {key: value for key, value in status.items() if key != "conditions"}
