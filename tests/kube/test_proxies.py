@@ -13,7 +13,7 @@ from fluxkit.kube import Client, ClusterConfig, errors
 from fluxkit.kube.proxies import parse_proxy, proxy_from_environment
 from fluxkit.kube.tls import TLSConfig
 
-from .pki import authority, server_context
+from .pki import authority, server_context, stranger
 from .scripted import answer, scripted
 
 
@@ -106,11 +106,93 @@ async def test_proxies_that_fail_show_no_password(tmp_path: Path, unused_tcp_por
             assert "s3cret" not in f"{caught.value} {caught.value!r}"
 
 
-@pytest.mark.parametrize("url", ["socks5://jane:s3cret@h:1", "https://jane:s3cret@h:1", "http://"])
+@pytest.mark.parametrize("url", ["ftp://jane:s3cret@h:1", "http://", "http://jane:s3cret@h:port", "socks5://"])
 async def test_proxies_that_cannot_be_used(url: str) -> None:
     with pytest.raises(errors.ConfigError, match="proxy-url: ") as caught:
         await Client(ClusterConfig(server="https://prod", proxy_url=url)).open()
     assert "s3cret" not in str(caught.value)
+
+
+@dataclass
+class SocksServer:
+    """A SOCKS5 proxy with user name and password."""
+
+    port: int = 0
+    password: str = "p@ss"
+    asked: list[str] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, methods = await reader.readexactly(2)
+        await reader.readexactly(methods)
+        writer.write(b"\x05\x02")
+        _, length = await reader.readexactly(2)
+        user = await reader.readexactly(length)
+        password = await reader.readexactly((await reader.readexactly(1))[0])
+        known = (user, password) == (b"jane", self.password.encode())
+        writer.write(b"\x01\x00" if known else b"\x01\x01")
+        if not known:
+            writer.close()
+            return
+        kind = (await reader.readexactly(4))[3]
+        if kind == 1:
+            host = ".".join(str(part) for part in await reader.readexactly(4))
+        else:
+            host = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+        port = int.from_bytes(await reader.readexactly(2), "big")
+        self.asked.append(host)
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
+        await asyncio.gather(_relay(reader, there_writer), _relay(there_reader, writer))
+
+
+async def test_socks(tmp_path: Path, unused_tcp_port: int) -> None:
+    context = server_context(tmp_path, authority().server("kubernetes.internal"))
+    proxy = SocksServer()
+    socks = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = socks.sockets[0].getsockname()[1]
+
+    def through(url: str, tls: TLSConfig) -> Client:
+        # Only the proxy can resolve this name.
+        name = server.url.replace("127.0.0.1", "kubernetes.internal")
+        return Client(ClusterConfig(server=name, tls=tls, proxy_url=url))
+
+    cluster = TLSConfig(ca=authority().pem)
+    async with scripted(tls=context) as server, socks:
+        server.on("GET", "/x", answer({}))
+        url = f"socks5://jane:p%40ss@127.0.0.1:{proxy.port}"
+        async with through(url, cluster) as client:
+            assert await client.raw("GET", "/x") == b"{}"
+        assert proxy.asked == ["kubernetes.internal"]
+        for broken, tls, expected in (
+            (f"socks5://jane:s3cret@127.0.0.1:{proxy.port}", cluster, "the proxy refused the connection"),
+            (f"socks5://jane:s3cret@127.0.0.1:{unused_tcp_port}", cluster, "cannot connect to the proxy"),
+            (url, TLSConfig(), "certificate is not trusted"),
+        ):
+            async with through(broken, tls) as client:
+                with pytest.raises(errors.ConnectionFailed, match=expected) as caught:
+                    await client.raw("POST", "/x")
+            assert not caught.value.sent
+            assert "s3cret" not in str(caught.value)
+        with pytest.raises(errors.ConfigError, match="TLS server name cannot be used"):
+            await through(url, TLSConfig(server_name="other")).open()
+
+
+async def test_an_https_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is verified by the system's authorities, the server behind it by the cluster's."""
+    (tmp_path / "system.pem").write_bytes(stranger().pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    proxy = ProxyServer(password="p@ss")
+    outer = server_context(tmp_path, stranger().server("127.0.0.1"))
+    listening = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, ssl=outer)
+    port = listening.sockets[0].getsockname()[1]
+    inner = server_context(tmp_path, authority().server("127.0.0.1"))
+    async with scripted(tls=inner) as server, listening:
+        server.on("GET", "/x", answer({}))
+        tls = TLSConfig(ca=authority().pem)
+        config = ClusterConfig(server=server.url, tls=tls, proxy_url=f"https://jane:p%40ss@127.0.0.1:{port}")
+        async with Client(config) as client:
+            assert await client.raw("GET", "/x") == b"{}"
+        assert proxy.heads[0].startswith("CONNECT ")
 
 
 @pytest.mark.parametrize(

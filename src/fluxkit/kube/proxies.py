@@ -8,36 +8,54 @@ import base64
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from fluxkit.kube.errors import ConfigError
 
-__all__ = ["Proxy", "parse_proxy", "proxy_from_environment"]
+__all__ = ["Proxy", "ProxyFailed", "parse_proxy", "proxy_from_environment"]
+
+_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy: its address without credentials, and the Proxy-Authorization value ("" for none)."""
+    """A proxy: its address without credentials, and the credentials ("" for none)."""
 
-    url: str
-    authorization: str = field(default="", repr=False)
+    scheme: str
+    host: str
+    port: int
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @property
+    def authorization(self) -> str:
+        """The value of a Proxy-Authorization header."""
+        if not self.username:
+            return ""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+
+
+class ProxyFailed(OSError):
+    """The proxy could not be reached, or would not connect to the server; nothing was sent to the server."""
 
 
 def parse_proxy(url: str, *, where: str) -> Proxy:
-    """Raises :class:`ConfigError` for an address that is not one, or a scheme that cannot be used."""
+    """Raises :class:`ConfigError` for an address that is not one, or a scheme that is not known."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
-    host = parts.netloc.rpartition("@")[2]
-    if not parts.hostname:
+    try:
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        port = 0
+    if not parts.hostname or (not port and parts.scheme in _PORTS):
         raise ConfigError(f"{where}: not a proxy address; expected http://host:port")
-    if parts.scheme != "http":
-        raise ConfigError(
-            f"{where}: {parts.scheme}://{host}: only http:// proxies are supported (HTTPS goes through them unread)"
-        )
-    authorization = ""
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
-    return Proxy(f"http://{host}", authorization)
+    if parts.scheme not in _PORTS:
+        raise ConfigError(f'{where}: "{parts.scheme}" is not one of {", ".join(_PORTS)}')
+    return Proxy(parts.scheme, parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
 def proxy_from_environment(server: str, environ: Mapping[str, str]) -> Proxy | None:

@@ -30,8 +30,8 @@ from yarl import URL
 
 from fluxkit.kube.config import ClusterConfig
 from fluxkit.kube.credentials import CertificatePair, Identity
-from fluxkit.kube.errors import APIError, ConnectionFailed, from_status
-from fluxkit.kube.proxies import parse_proxy, proxy_from_environment
+from fluxkit.kube.errors import APIError, ConfigError, ConnectionFailed, from_status
+from fluxkit.kube.proxies import ProxyFailed, parse_proxy, proxy_from_environment
 from fluxkit.kube.requests import Request
 from fluxkit.kube.stats import RequestStats
 from fluxkit.kube.throttle import RequestRate, TokenBucket, has_priority_and_fairness
@@ -96,15 +96,25 @@ class Transport:
 
     async def open(self) -> None:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, socket_factory=_keepalive_socket)
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self.config.user_agent},
                 skip_auto_headers=("Content-Type", "Accept-Encoding", "Accept"),
                 timeout=aiohttp.ClientTimeout(total=self.config.timeout, sock_connect=_CONNECT_TIMEOUT),
                 trust_env=False,  # aiohttp would also send passwords from ~/.netrc
             )
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        if self._proxy is None or self._proxy.scheme == "http":
+            return aiohttp.TCPConnector(limit=0, socket_factory=_keepalive_socket)
+        if self.config.tls.server_name:
+            raise ConfigError(f"{self._proxy.url}: a TLS server name cannot be used through this kind of proxy")
+        try:
+            from fluxkit.kube.tunnel import TunnelConnector
+        except ImportError:
+            raise ConfigError(f"{self._proxy.url}: this kind of proxy needs: pip install fluxkit[socks]") from None
+        return TunnelConnector(self._proxy)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -198,7 +208,7 @@ class Transport:
         options: dict[str, Any] = {}
         if timeout is not None:
             options["timeout"] = timeout
-        if self._proxy is not None:
+        if self._proxy is not None and self._proxy.scheme == "http":
             options["proxy"] = self._proxy.url
             if self._proxy.authorization:
                 options["proxy_headers"] = {"Proxy-Authorization": self._proxy.authorization}
@@ -280,6 +290,8 @@ def _repeatable(request: Request, error: ConnectionFailed) -> bool:
 def _failure(config: ClusterConfig, request: Request, error: Exception) -> ConnectionFailed:
     """Says which server and why, in words of our own: aiohttp's may hold a proxy's password."""
     server, sent, permanent = config.server, False, False
+    if isinstance(error.__cause__, ProxyFailed | ssl.SSLCertVerificationError):
+        error = error.__cause__  # aiohttp makes a nameless ClientOSError of what happens inside a tunnel
     match error:
         case aiohttp.ClientConnectorCertificateError():
             detail = getattr(error.certificate_error, "verify_message", "") or "certificate verification failed"
@@ -293,6 +305,8 @@ def _failure(config: ClusterConfig, request: Request, error: Exception) -> Conne
             why = f"cannot connect to the proxy: {_os_reason(error)}"
         case aiohttp.ClientConnectorError():
             why = f"cannot connect: {_os_reason(error)}"
+        case ssl.SSLCertVerificationError():
+            why, permanent = f"the server's certificate is not trusted: {error.verify_message}", True
         case aiohttp.ConnectionTimeoutError():
             why = f"cannot connect: no answer within {_CONNECT_TIMEOUT:.0f} seconds"
         case TimeoutError():
@@ -301,6 +315,8 @@ def _failure(config: ClusterConfig, request: Request, error: Exception) -> Conne
             why, sent = f"{request}: the server closed the connection", True
         case aiohttp.ClientPayloadError():
             why, sent = f"{request}: the answer broke off", True
+        case ProxyFailed():
+            why = str(error)
         case OSError():
             why, sent = f"{request}: {error.strerror or type(error).__name__}", True
         case _:
