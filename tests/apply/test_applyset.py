@@ -15,6 +15,7 @@ from fluxkit.apply import (
     IgnoreRules,
     Owner,
     Target,
+    parse_group_kinds,
 )
 from fluxkit.kube import Client, PatchKind
 from fluxkit.kube.errors import NotFound
@@ -252,6 +253,70 @@ async def test_definitions_namespaces_and_their_content_go_in_one_apply(
     ]
     found = await client.get(GroupVersionKind(group, "v1", "Thing"), "t", f"{objects.namespace}-inner")
     assert found["spec"] == {"a": 1}
+
+
+@pytest.mark.contract("KUS-187")
+async def test_a_definition_that_is_not_accepted_stops_the_set(
+    apply_set: ApplySet, client: Client, objects: Objects
+) -> None:
+    group = f"{objects.namespace}.example.com"
+    await apply_set.apply([definition("things", "Thing", group)])
+    rival = definition("others", "Thing", group)
+    with pytest.raises(ApplyFailed) as raised:
+        await apply_set.apply([rival, objects.config_map("c")])
+    name = f"CustomResourceDefinition/others.{group}"
+    assert str(raised.value).splitlines() == [
+        f"failed early due to stalled resources: [{name} status: 'Failed']",
+        f"{name} created",
+    ]
+    assert len(raised.value.changes.state) == 0
+    with pytest.raises(NotFound):
+        await client.get(CONFIG_MAP, "c", objects.namespace)
+
+
+@pytest.mark.contract("KUS-187")
+async def test_a_terminating_namespace_is_named_after_the_stage_timeout(
+    apply_set: ApplySet, client: Client, objects: Objects
+) -> None:
+    name = f"{objects.namespace}-stuck"
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await apply_set.apply([space])
+    held = objects.config_map("held", namespace=name, finalizers=["example.com/hold"])
+    await client.create(held)
+    await client.delete(GroupVersionKind("", "v1", "Namespace"), name)
+    with pytest.raises(ApplyFailed, match=rf"^timeout waiting for: \[Namespace/{name} status: 'Terminating'\]"):
+        await apply_set.apply([space], ApplyOptions(stage_timeout=0.3))
+    release = [{"op": "remove", "path": "/metadata/finalizers"}]
+    await client.patch(CONFIG_MAP, "held", name, patch=release, kind=PatchKind.JSON)
+
+
+@pytest.mark.contract("KUS-185", "KUS-186", "KUS-188")
+async def test_stages_go_one_after_the_other(apply_set: ApplySet, client: Client, objects: Objects) -> None:
+    """A later stage's failing dry run leaves the earlier stages applied."""
+    group = f"{objects.namespace}.example.com"
+    await apply_set.apply([definition("fooclasses", "FooClass", group)])
+    given = [
+        objects.make(f"{group}/v1", "FooClass", "class", spec={}),
+        objects.service_account("custom"),
+        objects.config_map("last"),
+        objects.make("example.com/v1", "Unknown", "u"),
+    ]
+    with pytest.raises(ApplyFailed) as raised:
+        await apply_set.apply(given, ApplyOptions(custom_stage_kinds=parse_group_kinds("ServiceAccount")))
+    namespace = objects.namespace
+    assert [str(entry) for entry in raised.value.changes] == [
+        f"FooClass/{namespace}/class created",
+        f"ServiceAccount/{namespace}/custom created",
+    ]
+
+
+async def test_a_failing_stage_does_not_even_clean_up(apply_set: ApplySet, client: Client, objects: Objects) -> None:
+    annotation = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    await client.create(objects.config_map("c", annotations=annotation), field_manager="kubectl")
+    before = await version(client, "c", objects.namespace)
+    with pytest.raises(ApplyFailed):
+        await apply_set.apply([objects.config_map("c"), objects.make("example.com/v1", "Unknown", "u")])
+    assert await version(client, "c", objects.namespace) == before
 
 
 @pytest.mark.contract("KUS-236")

@@ -1,7 +1,8 @@
 """Waiting for health by watching a real API server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from fluxkit.apply import (
     jobs_with_ttl,
     wait_healthy,
 )
+from fluxkit.apply.kstatus import compute, is_unschedulable
 from fluxkit.kube import Client, PatchKind
 from fluxkit.objects import GroupVersionKind, ObjectRef, ref_of
 from tests.apply.conftest import Objects, Things
@@ -279,22 +281,63 @@ async def test_a_single_wait_needs_no_watcher(client: Client, things: Things) ->
     await wait_healthy(client, await things.create("a"), timeout=SOON)
 
 
+def workload(objects: Objects, kind: str, failure: str = "") -> dict[str, Any]:
+    labels = {"app": "web"}
+    annotations = {"sandbox.fluxkit.dev/fail": failure} if failure else {}
+    metadata = {"labels": labels, "annotations": annotations}
+    template = {"metadata": metadata, "spec": {"containers": [{"name": "app", "image": "example.com/app:1"}]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
+    return objects.make("apps/v1", kind, "web", spec=spec)
+
+
+async def pods_that(client: Client, namespace: str, accept: Callable[[dict[str, Any]], bool]) -> None:
+    """Until there is a pod, and it is as wanted."""
+    async with asyncio.timeout(SOON):
+        while True:
+            pods = (await client.list(GroupVersionKind("", "v1", "Pod"), namespace)).items
+            if pods and all(accept(pod) for pod in pods):
+                return
+
+
 @pytest.mark.contract("KUS-275")
-async def test_a_crash_looping_pod_fails_its_replica_set(
+@pytest.mark.parametrize("kind", ["ReplicaSet", "StatefulSet"])
+async def test_a_crash_looping_pod_fails_its_owner(
+    client: Client, watcher: StatusWatcher, objects: Objects, kind: str
+) -> None:
+    failing = workload(objects, kind, "CrashLoopBackOff")
+    await client.create(failing)
+    with pytest.raises(HealthCheckFailed, match=rf"^failed early .*\[{kind}/.*/web status: 'Failed'\]"):
+        await watcher.wait_healthy([ref_of(failing)], timeout=SOON)
+
+
+@pytest.mark.contract("KUS-268")
+async def test_a_crash_looping_pod_leaves_its_deployment_in_progress(
     client: Client, watcher: StatusWatcher, objects: Objects
 ) -> None:
-    labels = {"app": "web"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "x"}]}}
-    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
-    replica_set = objects.make("apps/v1", "ReplicaSet", "web", spec=spec)
-    await client.create(replica_set)
-    wait = asyncio.create_task(watcher.wait_healthy([ref_of(replica_set)], timeout=SOON))
-    await started(client, 2)
-    pod = objects.make("v1", "Pod", "web-1", metadata={"labels": labels}, spec=template["spec"])
-    await client.create(pod)
-    waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
-    status = {"phase": "Running", "containerStatuses": [{"name": "app", "state": waiting, "ready": False}]}
-    gvk = GroupVersionKind("", "v1", "Pod")
-    await client.patch(gvk, "web-1", objects.namespace, patch={"status": status}, subresource="status")
-    with pytest.raises(HealthCheckFailed, match=r"ReplicaSet/.*/web status: 'Failed'"):
-        await wait
+    failing = workload(objects, "Deployment", "CrashLoopBackOff")
+    await client.create(failing)
+    await pods_that(client, objects.namespace, lambda pod: compute(pod).status is StatusCode.FAILED)
+    with pytest.raises(HealthCheckFailed, match=r"^timeout waiting for: \[Deployment/.*/web status: 'InProgress'\]"):
+        await watcher.wait_healthy([ref_of(failing)], timeout=0.3)
+
+
+@pytest.mark.contract("KUS-275")
+async def test_pods_without_a_node_do_not_fail_their_owner(
+    client: Client, watcher: StatusWatcher, objects: Objects
+) -> None:
+    failing = workload(objects, "StatefulSet", "Unschedulable")
+    await client.create(failing)
+    await pods_that(client, objects.namespace, is_unschedulable)
+    with pytest.raises(HealthCheckFailed, match=r"^timeout waiting for: \[StatefulSet/.*/web status: 'InProgress'\]"):
+        await watcher.wait_healthy([ref_of(failing)], timeout=0.3)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "ReplicaSet"])
+async def test_workloads_become_healthy(
+    apply_set: ApplySet, watcher: StatusWatcher, objects: Objects, kind: str
+) -> None:
+    changes = await apply_set.apply([workload(objects, kind)])
+    statuses = await watcher.wait_healthy(
+        changes.refs(), timeout=SOON, applied=changes.state, statuses=changes.statuses
+    )
+    assert [status.status for status in statuses.values()] == [StatusCode.CURRENT]

@@ -12,6 +12,7 @@ plainly about immutable fields, and deleting what another owner's labels claim.
 from fluxkit.apply import kstatus
 from fluxkit.apply.applyset import ApplyOptions, ApplySet, DeleteOptions
 from fluxkit.apply.changeset import Action, ChangeSet, ChangeSetEntry
+from fluxkit.apply.diff import ObjectDiff
 from fluxkit.apply.drift import DriftWatch
 from fluxkit.apply.errors import ApplyError, ApplyFailed, DeleteFailed, DuplicateObject, IgnoreRuleError
 from fluxkit.apply.health import HealthCheckFailed, StatusWatcher, jobs_with_ttl, wait_healthy
@@ -44,6 +45,7 @@ __all__ = [
     "IgnoreRules",
     "Inventory",
     "InventoryError",
+    "ObjectDiff",
     "ObjectState",
     "Owner",
     "Status",

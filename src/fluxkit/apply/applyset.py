@@ -14,6 +14,7 @@ from typing import Protocol
 from fluxkit.apply.applier import ObjectApplier, Plan
 from fluxkit.apply.changeset import Action, ChangeSet
 from fluxkit.apply.concurrency import map_bounded
+from fluxkit.apply.diff import ObjectDiff, diff_of
 from fluxkit.apply.errors import ApplyError, ApplyFailed, DeleteFailed, DuplicateObject
 from fluxkit.apply.health import HealthCheckFailed, StatusWatcher
 from fluxkit.apply.ignore import IgnoreRules
@@ -105,15 +106,8 @@ class ApplySet:
         """
         options = options or ApplyOptions()
         changes = into if into is not None else ChangeSet()
-        applier = ObjectApplier(
-            self._client,
-            self._owner,
-            cleanup=CleanupRules.for_manager(self._owner.field_manager, options.override_managers),
-            ignore=options.ignore,
-            wait_gone=self._wait_gone,
-            force=options.force,
-            migrate_api_version=options.migrate_api_version,
-        )
+        cleanup = CleanupRules.for_manager(self._owner.field_manager, options.override_managers)
+        applier = self._applier(options, cleanup, migrate=options.migrate_api_version)
         expected = {ref.identity for ref in options.expected}
         try:
             # Pure and possibly long: a thread keeps a large set from holding up everybody else.
@@ -131,6 +125,21 @@ class ApplySet:
         except HealthCheckFailed as error:
             raise ApplyFailed(str(error), changes) from error
         return changes
+
+    async def diff(self, objects: Sequence[Object], options: ApplyOptions | None = None) -> list[ObjectDiff]:
+        """What an apply would do to each object, in apply order, by dry run alone.
+
+        Nothing is cleaned up, migrated or written. Raises :class:`ApplyError` for the first object that the server
+        refuses, such as one whose namespace or definition is part of the set and does not exist yet.
+        """
+        options = options or ApplyOptions()
+        applier = self._applier(options, CleanupRules(), migrate=False)
+        items = await asyncio.to_thread(self._items, objects, options)
+
+        async def plan(item: _Item) -> ObjectDiff:
+            return diff_of(await applier.plan(item.desired, item.digest, expected=True), options.ignore)
+
+        return await map_bounded(plan, items, self._concurrency)
 
     async def delete(self, refs: Collection[ObjectRef], options: DeleteOptions | None = None) -> ChangeSet:
         """Delete objects in the reverse of the apply order, kind by kind.
@@ -158,6 +167,17 @@ class ApplySet:
         if errors:
             raise DeleteFailed(errors, changes)
         return changes
+
+    def _applier(self, options: ApplyOptions, cleanup: CleanupRules, *, migrate: bool) -> ObjectApplier:
+        return ObjectApplier(
+            self._client,
+            self._owner,
+            cleanup=cleanup,
+            ignore=options.ignore,
+            wait_gone=self._wait_gone,
+            force=options.force,
+            migrate_api_version=migrate,
+        )
 
     def _items(self, objects: Sequence[Object], options: ApplyOptions) -> list[_Item]:
         salt = [

@@ -35,6 +35,8 @@ class _Kind:
         self.watch = watch
         self.tracked: dict[ObjectKey, Identity] = {}
         self.tombstones: OrderedDict[ObjectKey, str] = OrderedDict()
+        self.ready = False
+        """Whether the first list has been read; stays true when the kind is no longer served."""
 
 
 class DriftWatch(Generic[OwnerKey]):
@@ -104,7 +106,6 @@ class DriftWatch(Generic[OwnerKey]):
         """Watch nothing for this owner any more."""
         for state in self._states.pop(owner, AppliedState()):
             self._untrack(owner, state)
-            self._reports.pop((owner, state.ref.identity), None)
         self._stop_unused()
 
     def state_of(self, owner: OwnerKey) -> AppliedState | None:
@@ -145,6 +146,7 @@ class DriftWatch(Generic[OwnerKey]):
     def _untrack(self, owner: OwnerKey, state: ObjectState) -> None:
         identity = state.ref.identity
         self._settle(owner, identity)
+        self._reports.pop((owner, identity), None)
         owners = self._owners.get(identity, set())
         owners.discard(owner)
         if not owners:
@@ -165,10 +167,11 @@ class DriftWatch(Generic[OwnerKey]):
             kind.tombstones[key] = str(metadata_of(old or {}).get("uid", ""))
             while len(kind.tombstones) > _TOMBSTONES:
                 kind.tombstones.popitem(last=False)
-        if kind.watch.synced:
+        if kind.ready:
             self._look_at(kind, key)
 
     def _synced(self, kind: _Kind) -> None:
+        kind.ready = True
         for key in list(kind.tracked):
             if kind.watch.get(key) is None:
                 identity = kind.tracked[key]
@@ -193,7 +196,7 @@ class DriftWatch(Generic[OwnerKey]):
         return None if states is None else states.by_identity(identity)
 
     def _look(self, kind: _Kind, owner: OwnerKey, state: ObjectState) -> None:
-        if not kind.watch.synced:
+        if not kind.ready:
             return
         live = kind.watch.get(state.ref.key)
         if live is None:
@@ -202,7 +205,7 @@ class DriftWatch(Generic[OwnerKey]):
                 self._report(owner, state.ref)
             return
         seen = fingerprint(live, self._any_owner, self._cleanup)
-        if seen.version <= state.live.version or seen.same_as(state.live):
+        if 0 < seen.version <= state.live.version or seen.same_as(state.live):
             return
         other = self._taken_over(live, state)
         if other:

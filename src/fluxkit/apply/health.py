@@ -32,6 +32,7 @@ _WITHOUT_STATUS = frozenset({("", "Secret"), ("", "ConfigMap"), ("batch", "CronJ
 # Up to this many objects of one scope are read one by one before a watch lists the scope as a whole.
 _FEW = 8
 _READERS = 4
+_MEMORY = 50_000
 
 
 class HealthCheckFailed(Exception):
@@ -135,6 +136,13 @@ class StatusWatcher:
         except TimeoutError as error:
             statuses = {ref: Status(StatusCode.TERMINATING) for ref in left}
             raise HealthCheckFailed(f"{left[0]} termination timeout", statuses, timed_out=True) from error
+
+    def _remember(self, identity: Identity, uid: str, version: int) -> None:
+        """This version of the object was healthy. The oldest memories go first; losing one costs one read."""
+        self._healthy.pop(identity, None)
+        self._healthy[identity] = (uid, version)
+        if len(self._healthy) > _MEMORY:
+            del self._healthy[next(iter(self._healthy))]
 
     async def _wait_one_gone(self, ref: ObjectRef, uid: str) -> None:
         uid = uid or await self._uid_of(ref)
@@ -248,7 +256,7 @@ class _Wait:
     def _remember_applied(self, ref: ObjectRef) -> None:
         state = self._applied.get(ref)
         if state is not None and state.live.version:
-            self._owner._healthy[ref.identity] = (state.live.uid, state.live.version)
+            self._owner._remember(ref.identity, state.live.uid, state.live.version)
 
     def _known_healthy(self, ref: ObjectRef, view: VersionView) -> bool:
         version = view.version_of(ref)
@@ -297,7 +305,7 @@ class _Wait:
         self.statuses[ref] = status
         if status.status is StatusCode.CURRENT and self._evaluate is None:
             metadata = metadata_of(obj)
-            self._owner._healthy[ref.identity] = (str(metadata.get("uid", "")), resource_version(obj))
+            self._owner._remember(ref.identity, str(metadata.get("uid", "")), resource_version(obj))
 
     async def _follow_pending(self) -> None:
         """Watch what is not current yet; what is current already is taken as settled, as upstream's reader does not."""
@@ -386,6 +394,9 @@ class _Wait:
         return False
 
     def raise_timeout(self) -> None:
+        for ref, shared in self._followed.items():
+            if not shared.synced and shared.error and self.statuses[ref] == _UNSEEN:
+                self.statuses[ref] = Status(StatusCode.UNKNOWN, error=shared.error)
         late = [
             ref for ref, s in self.statuses.items() if s.status is not StatusCode.CURRENT and not self._forgiven(ref)
         ]

@@ -66,6 +66,11 @@ class SharedWatch:
     def synced(self) -> bool:
         return self._cache.synced
 
+    @property
+    def error(self) -> str:
+        """Why the server cannot be followed now; empty while it can."""
+        return str(self._cache.last_error or "")
+
     def get(self, key: ObjectKey) -> Object | None:
         return self._cache.get(key.namespace, key.name)
 
