@@ -171,7 +171,8 @@ class Client:
         """Changes since ``resource_version``, until the server ends the watch (after 5 to 10 minutes, by request).
 
         Raises :class:`Expired` when the version is too old: list again. A connection on which nothing arrives for
-        longer than the server was asked to watch is given up as :class:`ConnectionFailed`.
+        longer than the server was asked to watch is given up as :class:`ConnectionFailed`. Who leaves the iteration
+        early closes it (``contextlib.aclosing``), which ends the request.
         """
         mapping = await self.mapping(gvk)
         seconds = random.uniform(*_WATCH_SECONDS) if seconds is None else seconds
@@ -399,7 +400,7 @@ class Client:
                     "fieldManager": field_manager or self.field_manager,
                     "dryRun": "All" if dry_run else "",
                 },
-                body=orjson.dumps(document),
+                body=_encode(document, path),
                 content_type=content_type,
             ),
             mapping.gvk,
@@ -467,6 +468,13 @@ class Client:
 
 def _resource(mapping: ResourceMapping) -> str:
     return f"{mapping.plural}.{mapping.gvk.group}" if mapping.gvk.group else mapping.plural
+
+
+def _encode(document: Any, path: str) -> bytes:
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError as error:
+        raise InvalidRequest(f"{path}: the object cannot be written as JSON: {error}") from None
 
 
 def _decode(body: bytes, what: str) -> Object:
