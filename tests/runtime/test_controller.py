@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from fluxkit.api import GitRepository
-from fluxkit.kube import CacheEvent, Client, PatchKind
+from fluxkit.kube import CacheEvent, Client, ClusterConfig, PatchKind
 from fluxkit.objects import GroupVersionKind, ObjectKey, key_of
 from fluxkit.runtime import Controller, Result, Run, Superseded, TerminalError
-from tests.runtime.conftest import SandboxServer
+from tests.runtime.conftest import SandboxServer, install_crds
 from tests.runtime.running import DEADLINE, Recorder, config_map, controller, managed, repository
 
 CONFIG_MAP = GroupVersionKind("", "v1", "ConfigMap")
@@ -265,6 +265,35 @@ async def test_a_run_never_reads_what_is_older_than_its_controllers_last_write(
     async with managed(client, subject):
         await ended(subject, 25)
     assert read == ["", *map(str, range(1, 25))]
+
+
+@pytest.mark.contract("RUN-115")
+async def test_a_cache_that_stays_behind_is_bypassed(own_sandbox: SandboxServer) -> None:
+    install_crds(own_sandbox)
+    read: list[str] = []
+
+    async def work(run: Run) -> Result:
+        if not read:
+            # from here on the cache hears of nothing any more
+            await asyncio.to_thread(own_sandbox.fault, 500, verb="watch", resource="gitrepositories", count=100000)
+            await asyncio.to_thread(own_sandbox.drop_watches)
+        current = await run.read()
+        read.append("" if current is None else current["metadata"].get("labels", {}).get("step", "none"))
+        match len(read):
+            case 1:
+                run.wrote(await change(client, "default", "a", {"metadata": {"labels": {"step": "1"}}}))
+            case 2:
+                await client.delete(GitRepository.GVK, "a", "default")
+            case _:
+                return Result()
+        return Result(immediately=True)
+
+    async with Client(ClusterConfig.load(str(own_sandbox.kubeconfig))) as client:
+        await client.create(repository("default", "a"))
+        subject = controller(Recorder(work), "default")
+        async with managed(client, subject):
+            await ended(subject, 3)
+    assert read == ["none", "1", ""]
 
 
 async def test_a_watched_object_wakes_those_that_refer_to_it(client: Client, namespace: str) -> None:

@@ -31,7 +31,7 @@ __all__ = ["Controller", "ControllerCounters", "MapFunction"]
 MapFunction = Callable[[CacheEvent], Iterable[ObjectKey]]
 """The objects of a controller's own kind that a change of a watched object concerns."""
 
-_CATCH_UP_TIMEOUT = 1.0
+_CATCH_UP_TIMEOUT = 0.25
 """Seconds to wait for a cache to show an own write before the API is asked instead."""
 
 _PROGRAMMING_ERRORS = (
@@ -353,11 +353,20 @@ class Controller:
             try:
                 await bound.main.wait_for(fresh, _CATCH_UP_TIMEOUT)
             except TimeoutError:
-                try:
-                    return await bound.client.get(self.gvk, key.name, key.namespace)
-                except errors.NotFound:
-                    return None
+                return await self._read_from_server(key)
         return bound.main.get(key.namespace, key.name)
+
+    async def _read_from_server(self, key: ObjectKey) -> Object | None:
+        assert self._bound is not None
+        client, written = self._bound.client, self._bound.written
+        try:
+            current = await client.get(self.gvk, key.name, key.namespace)
+        except errors.NotFound:
+            written.forget(key)
+            return None
+        # what the server says now is the truth, even if it was set back to before the write
+        written.wrote(key, current)
+        return current
 
     def _observe(self, metrics: Metrics) -> ControllerMetrics:
         clock = self._queue.clock

@@ -38,14 +38,15 @@ EventType = Literal["Normal", "Warning", "Trace"]
 _SEVERITIES: dict[EventType, str] = {"Normal": "info", "Warning": "error", "Trace": "trace"}
 
 MAX_MESSAGE_LENGTH = 39000
+_WORKERS = 4
 _MAX_QUEUED = 1000
+"""Events waiting per worker."""
 _EVENT_GVK = GroupVersionKind("", "v1", "Event")
 _MAX_NAME_LENGTH = 253
 
 _API_ATTEMPTS = 12
 _API_RETRY_DELAY = 10.0
 
-_POST_WORKERS = 4
 _POST_TIMEOUT = 5.0
 _POST_RETRIES = 4
 _POST_WAIT_MIN = 1.0
@@ -241,22 +242,37 @@ class _Worker:
                 self._queue.task_done()
 
 
+class _Workers:
+    """Several workers, one for each object: its events stay in order, and few others wait for its retries."""
+
+    def __init__(self, name: str, log: Logger, deliver: Callable[[_Recorded], Awaitable[None]]) -> None:
+        self._workers = [_Worker(f"{name} {number}", log, deliver) for number in range(_WORKERS)]
+
+    def put(self, event: _Recorded) -> None:
+        involved = event.involved
+        identity = f"{involved.kind}/{involved.namespace}/{involved.name}".encode()
+        self._workers[crc32(identity) % len(self._workers)].put(event)
+
+    async def drain(self, timeout: float) -> None:
+        await asyncio.gather(*(worker.drain(timeout) for worker in self._workers))
+
+
 class _APISink:
-    """Writes events to the Kubernetes API, in order."""
+    """Writes events to the Kubernetes API."""
 
     def __init__(self, client: Client, controller: str, log: Logger, pause: Pause) -> None:
         self._client = client
         self._controller = controller
         self._pause = pause
-        self._correlator = EventCorrelator()
-        self._worker = _Worker("kubernetes events", log, self._deliver)
         self._log = log
+        self._correlator = EventCorrelator()
+        self._workers = _Workers("kubernetes events", log, self._deliver)
 
     def put(self, event: _Recorded) -> None:
-        self._worker.put(event)
+        self._workers.put(event)
 
     async def drain(self, timeout: float) -> None:
-        await self._worker.drain(timeout)
+        await self._workers.drain(timeout)
 
     async def _deliver(self, recorded: _Recorded) -> None:
         correlated = self._correlator.correlate(self._event(recorded), recorded.moment)
@@ -320,7 +336,7 @@ class _APISink:
 
 
 class _Webhook:
-    """Posts events to the notification controller; those of one object stay in order."""
+    """Posts events to the notification controller."""
 
     def __init__(self, url: str, controller: str, log: Logger, pause: Pause) -> None:
         self._url = url
@@ -329,7 +345,7 @@ class _Webhook:
         self._log = log
         self._pause = pause
         self._session: aiohttp.ClientSession | None = None
-        self._workers = [_Worker(f"event webhook {n}", log, self._deliver) for n in range(_POST_WORKERS)]
+        self._workers = _Workers("event webhook", log, self._deliver)
 
     def put(self, event: _Recorded) -> None:
         involved = event.involved
@@ -337,12 +353,10 @@ class _Webhook:
         if missing is not None:
             self._log.error("unable to record event", error=f"failed to get object {missing}")
             return
-        # several workers, so that retries for one object do not hold up the events of all others
-        identity = f"{involved.kind}/{involved.namespace}/{involved.name}".encode()
-        self._workers[crc32(identity) % len(self._workers)].put(event)
+        self._workers.put(event)
 
     async def drain(self, timeout: float) -> None:
-        await asyncio.gather(*(worker.drain(timeout) for worker in self._workers))
+        await self._workers.drain(timeout)
         if self._session is not None:
             await self._session.close()
             self._session = None

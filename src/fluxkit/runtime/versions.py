@@ -33,6 +33,10 @@ class WrittenVersions:
         if isinstance(version, str) and version:
             self._versions[key] = version
 
+    def forget(self, key: ObjectKey) -> None:
+        """The object is known to be gone."""
+        self._versions.pop(key, None)
+
     def fresh(self, key: ObjectKey, obj: Object | None) -> bool:
         """Whether the cache's copy (None: it has none) is new enough; if so the remembered version is dropped.
 

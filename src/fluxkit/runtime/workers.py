@@ -228,6 +228,9 @@ class WorkerPool:
     async def _launch(self) -> _Worker:
         setup = pickle.dumps((sys.path, self._preload, self._memory_limit, self._output_limit))
         worker = await _Worker.start(setup)
+        if self._closed:
+            await worker.kill()
+            raise WorkerError("the worker pool is closed")
         self._workers.add(worker)
         return worker
 
