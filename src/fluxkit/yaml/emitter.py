@@ -357,3 +357,22 @@ def _digits(text: str, start: int, number: int) -> tuple[int, int]:
         number = number * 10 + ord(text[end]) - 48
         end += 1
     return end, number
+
+
+def quoted(text: str, indent: str, *, force: bool = False) -> str:
+    """A string as a scalar that is never folded; ``force`` double-quotes it where plain text would have another type.
+
+    For texts whose layout is not :func:`dump`'s; a literal block is indented by ``indent``.
+    """
+    if force:
+        return '"' + _ESCAPED.sub(_escape, text) + '"'
+    if "\n" in text:
+        style = _style(text)
+        return _literal(text, indent)[1:].removesuffix("\n") if style == "|" else '"' + _ESCAPED.sub(_escape, text) + '"'
+    if not text:
+        return '""'
+    if _SPECIAL.search(text):
+        return '"' + _ESCAPED.sub(_escape, text) + '"'
+    if text[0] == " " or text[-1] == " " or _BLOCK_INDICATORS.search(text):
+        return "'" + text.replace("'", "''") + "'"
+    return text

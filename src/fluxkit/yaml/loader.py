@@ -1,6 +1,7 @@
 """Reading YAML as kubectl and the controllers do: sigs.k8s.io/yaml's strict mode, one Python value per document."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from fluxkit.yaml.composer import ScalarRules, compose_all
@@ -16,7 +17,7 @@ from fluxkit.yaml.scalars import (
     json_number,
 )
 
-__all__ = ["load", "load_all"]
+__all__ = ["RULES", "load", "load_all"]
 
 
 def value_of(text: str) -> Any:
@@ -85,6 +86,14 @@ def _key(value: Any) -> str:
 _PLAIN: Final = _PlainValues()
 
 
+def _ignore(key: str, line: int) -> None:
+    """The last of equal keys wins."""
+
+
+RULES: Final = ScalarRules(_PLAIN.__getitem__, _tagged, _key, _ignore)
+"""The typing of this module, tolerating duplicate keys as non-strict readers upstream do."""
+
+
 def load_all(data: str | bytes, *, source: str = "<input>") -> list[Any]:
     """All documents of a stream, in order; a document without content is ``None``.
 
@@ -100,7 +109,7 @@ def _documents(data: str | bytes, source: str) -> Iterator[Any]:
     def duplicate(key: str, line: int) -> None:
         raise YAMLError(source, f'key "{key}" already set in map', line)
 
-    return compose_all(data, source, ScalarRules(_PLAIN.__getitem__, _tagged, _key, duplicate))
+    return compose_all(data, source, replace(RULES, duplicate=duplicate))
 
 
 def load(data: str | bytes, *, source: str = "<input>") -> Any:

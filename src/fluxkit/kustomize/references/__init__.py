@@ -1,0 +1,1 @@
+"""References by name, fixed once names are final, and the older ``vars``."""

@@ -1,0 +1,126 @@
+"""Patches: strategic merge and JSON 6902 (PatchTransformer, PatchStrategicMergeTransformer, PatchJson6902Transformer)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fluxkit.kustomize import json6902
+from fluxkit.kustomize.errors import KustomizeError
+from fluxkit.kustomize.merge import Schema, merge_patch
+from fluxkit.kustomize.resmap import ResMap
+from fluxkit.kustomize.resource import Resource
+from fluxkit.kustomize.selectors import Selector, select
+from fluxkit.kustomize.tree import from_json, is_empty, kind_name
+
+__all__ = ["JSONPatchTransformer", "StrategicMergeTransformer"]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategicMergeTransformer:
+    """Merges patches into the resources that they name, or one patch into the resources that ``target`` selects.
+
+    ``source`` describes where the patch came from, for messages; ``naming`` words the failure to find a target;
+    ``plain_metadata`` is how the old field ``patchesStrategicMerge`` treats labels and annotations: as strings.
+    """
+
+    patches: Sequence[Resource]
+    schema: Schema
+    target: Selector | None = None
+    source: str = ""
+    naming: Callable[[Resource, KustomizeError], str] | None = None
+    plain_metadata: bool = False
+
+    def transform(self, resources: ResMap) -> None:
+        if self.target is not None:
+            if len(self.patches) > 1:
+                raise KustomizeError(
+                    "Multiple Strategic-Merge Patches in one `patches` entry is not allowed to set `patches.target` "
+                    f"field: {self.source}",
+                    field="patches",
+                )
+            self._apply_selected(resources, self.target, self.patches[0])
+            return
+        for patch in self.patches:
+            wanted = patch.original_id
+            try:
+                resource = resources.target_of(wanted)
+            except KustomizeError as error:
+                raise error.reworded(self.naming(patch, error)) if self.naming else error from None
+            copied = patch.copy()
+            if self.plain_metadata:
+                _normalise_metadata(copied)
+            self._apply(resource, copied)
+            if self.plain_metadata:
+                resources.refuse_duplicates()
+        resources.changed()
+
+    def _apply_selected(self, resources: ResMap, target: Selector, patch: Resource) -> None:
+        try:
+            selected = select(resources.resources, target)
+        except KustomizeError as error:
+            raise error.wrap(f'unable to find patch target "{target}" in `resources`') from None
+        # Upstream selects by id, so resources with equal ids are patched together.
+        for resource in selected:
+            copied = patch.copy()
+            _normalise_metadata(copied)
+            copied.tree["apiVersion"] = resource.api_version
+            self._apply(resource, copied)
+        resources.refuse_duplicates()
+
+    def _apply(self, resource: Resource, patch: Resource) -> None:
+        tree = resource.tree
+        metadata = resource.metadata
+        name, kind, namespace = metadata.get("name"), tree.get("kind"), resource.namespace
+        if patch.allow_name_change or patch.allow_kind_change:
+            resource.store_previous_id()
+        try:
+            merged = merge_patch(tree, patch.tree, self.schema)
+        except KustomizeError as error:
+            raise error.at(resource=str(resource.id)) from None
+        if merged is None or is_empty(merged):
+            resource.node = None
+            return
+        resource.node = merged
+        if not patch.allow_kind_change and kind is not None:
+            merged["kind"] = kind
+        if not patch.allow_name_change and name is not None:
+            resource.set_name(name)
+        resource.set_namespace(namespace)
+
+
+def _normalise_metadata(patch: Resource) -> None:
+    """Labels and annotations of a patch become strings, even null ones."""
+    patch.set_string_map("labels", patch.string_map("labels"))
+    patch.set_string_map("annotations", patch.string_map("annotations"))
+    patch.strip_build_annotations()
+
+
+@dataclass(frozen=True, slots=True)
+class JSONPatchTransformer:
+    """Applies JSON 6902 operations to the resources that ``target`` selects; selecting none is fine.
+
+    ``track`` remembers the id that a resource had before, in case the operations change it.
+    """
+
+    operations: Sequence[json6902.Operation]
+    target: Selector
+    track: bool = True
+
+    def transform(self, resources: ResMap) -> None:
+        for resource in select(resources.resources, self.target):
+            if self.track:
+                resource.store_previous_id()
+            try:
+                patched = json6902.apply(resource.object(), self.operations)
+            except KustomizeError as error:
+                raise error.at(resource=str(resource.id)) from None
+            if not isinstance(patched, dict):
+                raise KustomizeError(
+                    f"json: cannot unmarshal {kind_name(patched)} into Go value of type map[string]interface {{}}",
+                    resource=str(resource.id),
+                )
+            tree: dict[str, Any] = from_json(patched)
+            resource.node = tree
+            # Upstream writes the annotations back as strings.
+            resource.set_string_map("annotations", resource.string_map("annotations"))
+        resources.changed()

@@ -1,0 +1,184 @@
+"""Copying values between resources (ReplacementTransformer; api ``filters/replacement``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fluxkit.kustomize.errors import KustomizeError
+from fluxkit.kustomize.identity import DEFAULT_NAMESPACE, Gvk, ResId
+from fluxkit.kustomize.kustomization import FieldOptions, Replacement, ReplacementSource, ReplacementTarget
+from fluxkit.kustomize.paths import Create, find_slots, lookup, split_field_path
+from fluxkit.kustomize.resmap import ResMap
+from fluxkit.kustomize.resource import Resource
+from fluxkit.kustomize.selectors import matches_metadata
+from fluxkit.kustomize.structured import write_inside
+from fluxkit.kustomize.tree import MISSING, Node, Scalar, copy_tree, is_empty, is_null, text_of, untyped
+
+__all__ = ["ReplacementTransformer"]
+
+DEFAULT_PATH = "metadata.name"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementTransformer:
+    """Applies replacements in order, each seeing the results of those before it.
+
+    ``split_inside`` honours delimiter and index also inside structured text, as newer releases of kustomize do.
+    """
+
+    replacements: Sequence[Replacement]
+    split_inside: bool = False
+
+    def transform(self, resources: ResMap) -> None:
+        for replacement in self.replacements:
+            if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
+                raise KustomizeError("replacements must specify a source and at least one target", field="replacements")
+            value = _source_value(resources, replacement)
+            for target in replacement.targets:
+                self._write(resources, value, target)
+        resources.changed()
+
+    def _write(self, resources: ResMap, value: Node, target: ReplacementTarget) -> None:
+        select = target.select
+        if select is None:
+            raise KustomizeError("target must specify resources to select", field="replacements")
+        rejects = [reject for reject in target.reject if reject is not None]
+        patterns = select.patterns
+        for resource in resources.resources:
+            if resource.empty or not matches_metadata(resource, select):
+                continue
+            if any(
+                (reject.label_selector or reject.annotation_selector) and matches_metadata(resource, reject)
+                for reject in rejects
+            ):
+                continue
+            ids = [resource.id, *resource.previous_ids]
+            if any(not reject.without_id and any(map(reject.patterns.id, ids)) for reject in rejects):
+                continue
+            if any(map(patterns.id, ids)):
+                try:
+                    self._write_fields(resource, value, target)
+                except KustomizeError as error:
+                    raise error.at(resource=str(resource.id), field="replacements") from None
+
+    def _write_fields(self, resource: Resource, value: Node, target: ReplacementTarget) -> None:
+        options = target.options
+        creates = options is not None and options.create
+        create: Create = _kind(value) if creates else ""
+        for field_path in target.field_paths or [DEFAULT_PATH]:
+            path = split_field_path(field_path)
+            inner_options = options if self.split_inside else None
+            if write_inside(resource.tree, path, create, lambda slot: _set(slot, value, inner_options)):  # noqa: B023
+                continue
+            problem = f'unable to find {"or create " if creates else ""}field "{field_path}" in replacement target'
+            try:
+                slots = find_slots(resource.tree, path, create)
+            except KustomizeError as error:
+                raise error.wrap(problem) from None
+            if not slots:
+                raise KustomizeError(problem)
+            for slot in slots:
+                _set(slot, value, options)
+
+
+def _kind(value: Node) -> Literal["map", "list", "scalar"]:
+    if isinstance(value, dict):
+        return "map"
+    return "list" if isinstance(value, list) else "scalar"
+
+
+def _set(slot: tuple[Any, Any], value: Node, options: FieldOptions | None) -> None:
+    """Write a value: into a scalar only its text, so that the target keeps its type; elsewhere the whole value."""
+    container, key = slot
+    target = container[key]
+    text = "" if isinstance(value, dict | list) else text_of(value)
+    if options is not None and options.delimiter:
+        if isinstance(target, dict | list):
+            raise KustomizeError("delimiter option can only be used with scalar nodes")
+        pieces = text_of(target).split(options.delimiter)
+        piece = "" if is_null(value) else text
+        if options.index < 0:
+            pieces.insert(0, piece)
+        elif options.index >= len(pieces):
+            pieces.append(piece)
+        else:
+            pieces[options.index] = piece
+        text = options.delimiter.join(pieces)
+    if isinstance(target, str):
+        container[key] = text
+    elif isinstance(target, Scalar):
+        container[key] = Scalar(text, target.tag)
+    else:
+        container[key] = copy_tree(value)
+
+
+def _source_value(resources: ResMap, replacement: Replacement) -> Node:
+    source = replacement.source
+    if replacement.source_value is not None:
+        if source is not None:
+            raise KustomizeError("value and resource selectors are mutually exclusive", field="replacements")
+        return untyped(replacement.source_value)
+    if source is None:
+        raise KustomizeError("replacements must specify a source and at least one target", field="replacements")
+    resource = _source_resource(resources, source)
+    field_path = source.field_path or DEFAULT_PATH
+    try:
+        value = lookup(resource.tree, split_field_path(field_path))
+    except KustomizeError as error:
+        raise error.wrap("error looking up replacement source").at(resource=str(resource.id)) from None
+    if is_empty(value):
+        raise KustomizeError(
+            f"fieldPath `{field_path}` is missing for replacement source {_source_id(source)}",
+            resource=str(resource.id),
+            field="replacements",
+        )
+    options = source.options
+    if options is None or not options.delimiter:
+        return copy_tree(value)
+    if isinstance(value, dict | list):
+        raise KustomizeError("delimiter option can only be used with scalar nodes", field="replacements")
+    text = text_of(value)
+    pieces = text.split(options.delimiter)
+    if not 0 <= options.index < len(pieces):
+        raise KustomizeError(
+            f"options.index {options.index} is out of bounds for value {text}", resource=str(resource.id)
+        )
+    piece = pieces[options.index]
+    return piece if isinstance(value, str) else Scalar(piece, value.tag)
+
+
+def _source_id(source: ReplacementSource) -> ResId:
+    return ResId(source.group, source.version, source.kind, source.name, source.namespace)
+
+
+def _source_resource(resources: ResMap, source: ReplacementSource) -> Resource:
+    gvk = Gvk(source.group, source.version, source.kind)
+    found = MISSING
+    for resource in resources.resources:
+        if resource.empty:
+            continue
+        if any(
+            (not source.name or known.name == source.name)
+            and (
+                not source.namespace
+                or (known.namespace or DEFAULT_NAMESPACE) == (source.namespace or DEFAULT_NAMESPACE)
+            )
+            and known.gvk.selected_by(gvk)
+            for known in (resource.id, *resource.previous_ids)
+        ):
+            if found is not MISSING:
+                raise KustomizeError(f"multiple matches for selector {_describe(source)}", field="replacements")
+            found = resource
+    if not isinstance(found, Resource):
+        raise KustomizeError(f"nothing selected by {_describe(source)}", field="replacements")
+    return found
+
+
+def _describe(source: ReplacementSource) -> str:
+    parts = [str(_source_id(source))]
+    if source.field_path:
+        parts.append(source.field_path)
+    options = source.options
+    if options is not None and (options.delimiter or options.create):
+        parts.append(f"{options.delimiter}({options.index}), create={'true' if options.create else 'false'}")
+    return ":".join(parts)

@@ -1,0 +1,260 @@
+"""The tree that transformers work on: dicts, lists, strings, and scalars that keep their source text.
+
+kustomize works on YAML nodes and copies the *text* of scalars around: an annotation ``1.50`` becomes ``"1.50"``, a
+replacement writes text and leaves the target's type alone. So a scalar that is not a string is a :class:`Scalar` (text
+and tag) until the very end, when :func:`plain` gives it its value. Strings are ``str``, mappings are ``dict`` (their
+order is never seen: output is sorted), sequences are ``list``. ``None`` never occurs in a tree.
+
+Resources are read as kyaml reads them (kyaml ``kio/byteio_reader.go``): split at ``---`` lines, one document each,
+resolved by go-yaml v3.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fluxkit.kustomize.errors import KustomizeError, MalformedYAML
+from fluxkit.yaml.composer import ScalarRules, compose_all, copy_tree
+from fluxkit.yaml.errors import YAMLError
+from fluxkit.yaml.scalars import (
+    ScalarKind,
+    classify,
+    decode_binary,
+    float_text,
+    float_value,
+    int_of,
+    json_number,
+    rfc3339_of,
+)
+
+__all__ = [
+    "MISSING",
+    "NULL",
+    "Duplicate",
+    "Node",
+    "Scalar",
+    "copy_tree",
+    "from_json",
+    "is_empty",
+    "is_null",
+    "is_string",
+    "kind_name",
+    "plain",
+    "read_documents",
+    "text_of",
+    "untyped",
+]
+
+Node = Any
+"""dict[str, Node] | list[Node] | str | Scalar"""
+
+
+class Scalar:
+    """A scalar that is not known to be a string: its source text and its tag in short form (``!!int``).
+
+    The empty tag means that the text decides, as for a field that a replacement creates. Immutable.
+    """
+
+    __slots__ = ("tag", "text")
+
+    def __init__(self, text: str, tag: str) -> None:
+        self.text = text
+        self.tag = tag
+
+    def __repr__(self) -> str:
+        return f"Scalar({self.text!r}, {self.tag!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scalar) and self.text == other.text and self.tag == other.tag
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.tag))
+
+
+class _Missing:
+    """The absence of a field, as opposed to a field that is null."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+NULL_TAG: Final = "!!null"
+NULL: Final = Scalar("null", NULL_TAG)
+
+
+class Duplicate(dict[str, Any]):
+    """A mapping in which a key occurred twice; upstream only minds when it prints the resource."""
+
+    __slots__ = ("key", "line")
+
+    key: str
+    line: int
+
+
+def is_null(node: Node) -> bool:
+    return type(node) is Scalar and node.tag == NULL_TAG
+
+
+def is_empty(node: Node) -> bool:
+    """Whether a node is absent, null, or an empty mapping or sequence (kyaml ``IsNilOrEmpty``)."""
+    return node is MISSING or (type(node) is Scalar and node.tag == NULL_TAG) or node == {} or node == []
+
+
+def is_string(node: Node) -> bool:
+    return type(node) is str or (type(node) is Scalar and node.tag == "")
+
+
+def text_of(node: Node) -> str:
+    """The text of a scalar, empty for anything else (go-yaml's ``Node.Value``)."""
+    if type(node) is str:
+        return node
+    if type(node) is Scalar:
+        return node.text
+    return ""
+
+
+def untyped(text: str) -> Scalar:
+    """A scalar whose type its text decides."""
+    return Scalar(text, "")
+
+
+def kind_name(node: Node) -> str:
+    if isinstance(node, dict):
+        return "MappingNode"
+    return "SequenceNode" if isinstance(node, list) else "ScalarNode"
+
+
+class _Plain(dict[str, Any]):
+    """Plain scalars by text: what go-yaml v3 resolves to a string stays one."""
+
+    _LIMIT: Final = 20_000
+
+    def __missing__(self, text: str) -> Any:
+        kind = classify(text)
+        value: Any = text if kind is ScalarKind.STRING else Scalar(text, kind.value)
+        if len(self) < self._LIMIT and len(text) < 100:
+            self[text] = value
+        return value
+
+
+_PLAIN: Final = _Plain()
+
+
+def _tagged(tag: str, text: str) -> Any:
+    return text if tag == "!!str" else Scalar(text, tag)
+
+
+_SEPARATOR = re.compile(r"\n---.*\n")
+
+
+def read_documents(text: str) -> list[Node]:
+    """The documents of a file that are not empty.
+
+    Raises :class:`MalformedYAML` for text that is not YAML, :class:`KustomizeError` for a bad separator line.
+    """
+    if "\r\n" in text:
+        text = text.replace("\r\n", "\n")
+    documents = []
+    for chunk in _split(text):
+        document = _first_document(chunk)
+        if document is not MISSING and not is_null(document):
+            documents.append(document)
+    return documents
+
+
+def _split(text: str) -> Iterator[str]:
+    start = 0
+    if "\n---" in text:
+        for match in _SEPARATOR.finditer(text):
+            behind = match[0][4:].strip()
+            if behind and behind[0] != "#":
+                raise KustomizeError(f"invalid document separator: {match[0].strip()}")
+            yield text[start : match.start() + 1]
+            start = match.end()
+    yield text[start:]
+
+
+def _first_document(text: str) -> Node:
+    duplicates: list[tuple[str, int]] = []
+    rules = ScalarRules(_PLAIN.__getitem__, _tagged, text_of, lambda key, line: duplicates.append((key, line)))
+    try:
+        document = next(compose_all(text, "yaml", rules), MISSING)
+    except YAMLError as error:
+        where = f"line {error.line}: " if error.line and error.line > 1 else ""
+        raise MalformedYAML(f"MalformedYAMLError: yaml: {where}{error.problem}") from None
+    if duplicates and isinstance(document, dict):
+        document = Duplicate(document)
+        document.key, document.line = duplicates[0]
+    return document
+
+
+class _Values(dict[Scalar, Any]):
+    """The values of scalars, remembered: the same few numbers and booleans fill most manifests."""
+
+    _LIMIT: Final = 20_000
+
+    def __missing__(self, scalar: Scalar) -> Any:
+        value = _value_of(scalar)
+        if len(self) < self._LIMIT and len(scalar.text) < 100:
+            self[scalar] = value
+        return value
+
+
+def _value_of(scalar: Scalar) -> Any:
+    text, tag = scalar.text, scalar.tag
+    if tag == "!!binary":
+        try:
+            return decode_binary(text)
+        except ValueError as error:
+            raise KustomizeError(f"yaml: {error}") from None
+    if tag and tag not in ("!!int", "!!float", "!!bool", "!!null", "!!timestamp"):
+        return text
+    kind = ScalarKind.STRING if "\n" in text else classify(text)
+    if tag and kind.value != tag and not (tag == "!!float" and kind is ScalarKind.INT):
+        raise KustomizeError(f"yaml: cannot decode {kind.value} `{text}` as a {tag}")
+    if kind is ScalarKind.STRING:
+        return text
+    if kind is ScalarKind.NULL:
+        return None
+    if kind is ScalarKind.BOOL:
+        return text[0] in "tT"
+    if kind is ScalarKind.TIMESTAMP:
+        return rfc3339_of(text)
+    if kind is ScalarKind.INT:
+        return int_of(text)
+    value = float_value(text)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise KustomizeError(f"json: unsupported value: {'NaN' if value != value else float_text(value)}")
+    return json_number(value)
+
+
+_VALUES: Final = _Values()
+
+
+def plain(node: Node) -> Any:
+    """The tree as JSON values. Raises :class:`KustomizeError` for a scalar whose text does not fit its tag."""
+    kind = type(node)
+    if kind is str:
+        return node
+    if kind is Scalar:
+        return _VALUES[node]
+    if kind is list:
+        return [item if type(item) is str else plain(item) for item in node]
+    return {key: item if type(item) is str else plain(item) for key, item in node.items()}
+
+
+def from_json(value: Any) -> Node:
+    """JSON values as a tree. Numbers take the text of a 64-bit float, because upstream's JSON decoder makes them one."""
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is dict:
+        return {key: from_json(item) for key, item in value.items()}
+    if kind is list:
+        return [from_json(item) for item in value]
+    if value is None:
+        return NULL
+    if kind is bool:
+        return Scalar("true" if value else "false", "!!bool")
+    return _PLAIN[float_text(float(value))]

@@ -1,0 +1,47 @@
+"""What the checkers of the conformance kits call: fluxkit's engines behind the kits' plain functions."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fluxkit.kustomize import BuildOptions, KustomizeError, build
+
+
+class ScriptRunner:
+    """Runs the shell scripts that some cases use as KRM functions."""
+
+    def run(self, executable: Path, resource_list: str, working_dir: Path) -> str:
+        result = subprocess.run(
+            [str(executable)], input=resource_list, capture_output=True, text=True, cwd=working_dir, timeout=30, check=False
+        )
+        if result.returncode != 0:
+            raise KustomizeError(f"couldn't execute function: exit status {result.returncode}: {result.stderr}")
+        return result.stdout
+
+
+def kustomize(path: str, options: Mapping[str, Any] | None = None) -> str:
+    """``kustomize build`` with a case's options, at the level of the kit's snapshot of kustomize."""
+    return _build(path, options, "next")
+
+
+def kustomize_pinned(path: str, options: Mapping[str, Any] | None = None) -> str:
+    """As :func:`kustomize`, at the level of the release that Flux pins."""
+    return _build(path, options, "v5.8.1")
+
+
+def _build(path: str, options: Mapping[str, Any] | None, level: Any) -> str:
+    given = options or {}
+    return build(
+        path,
+        BuildOptions(
+            load_restrictor=given.get("load_restrictor", "rootOnly"),
+            reorder=given.get("reorder", "none"),
+            schema="replace",
+            level=level,
+            add_managed_by_label=given.get("add_managedby_label", False),
+            enable_plugins=given.get("enable_plugins", False),
+            enable_exec=given.get("enable_exec", False),
+            functions=ScriptRunner(),
+        ),
+    ).text
