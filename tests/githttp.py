@@ -9,6 +9,7 @@ Pushing works too (``http.receivepack`` is switched on). Only ``aiohttp`` and ``
 import asyncio
 import base64
 import os
+import ssl
 import subprocess
 from enum import Enum
 from pathlib import Path
@@ -39,7 +40,14 @@ class Trouble(Enum):
 class GitHTTPServer:
     """Serves bare repositories below ``root``. ``credentials`` is (user, password) or None for anonymous access."""
 
-    def __init__(self, root: Path, *, credentials: tuple[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        credentials: tuple[str, str] | None = None,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.root = root
         self.credentials = credentials
         self.bearer_token = ""
@@ -54,6 +62,7 @@ class GitHTTPServer:
         """Set once a request hangs."""
         self._host = "127.0.0.1"
         self._port = port
+        self._tls = tls
         self._runner: web.AppRunner | None = None
 
     @property
@@ -61,14 +70,14 @@ class GitHTTPServer:
         return f"{self._host}:{self._port}"
 
     def url(self, repository: str) -> str:
-        return f"http://{self.address}/{repository}"
+        return f"{'https' if self._tls else 'http'}://{self.address}/{repository}"
 
     async def __aenter__(self) -> "GitHTTPServer":
         application = web.Application(client_max_size=1 << 30)
         application.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        await web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]
         return self
 

@@ -1,5 +1,6 @@
 """Repositories that tests write to, and the servers that publish them."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import AsyncIterator, Mapping
@@ -9,6 +10,7 @@ import pytest
 
 from fluxkit.source import GitClient
 from tests.githttp import GitHTTPServer
+from tests.source.proxy import Proxy
 
 
 class Repository:
@@ -103,3 +105,12 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests talk to loopback, whatever the machine's environment says."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    running = Proxy()
+    server = await asyncio.start_server(running.handle, "127.0.0.1", 0)
+    running.port = server.sockets[0].getsockname()[1]
+    yield running
+    server.close()

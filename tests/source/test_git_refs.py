@@ -150,6 +150,7 @@ async def test_missing_branch_and_tag_are_named(remote: GitRemote, repository: R
     with pytest.raises(RefNotFound, match='couldn\'t find remote ref "refs/heads/gone"') as missing:
         await remote.resolve(GitReference(branch="gone"))
     assert remote.url in str(missing.value)
+    assert missing.value.condition_message.startswith("failed to checkout and determine revision: unable to clone '")
     assert missing.value.reason == "GitOperationFailed"
     with pytest.raises(RefNotFound, match='couldn\'t find remote ref "refs/tags/gone"'):
         await remote.resolve(GitReference(tag="gone"))
@@ -160,6 +161,7 @@ async def test_empty_repository(remote: GitRemote) -> None:
     with pytest.raises(EmptyRepository, match=r"^git repository is empty$") as empty:
         await remote.resolve(GitReference(branch="main"))
     assert empty.value.reason == "EmptyGitRepository"
+    assert empty.value.condition_message == "git repository is empty"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """Remotes over SSH, with a real sshd of our own on loopback."""
 
-import asyncio
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from fluxkit.api.source import GitReference
 from fluxkit.source import GitAuth, GitAuthError, GitClient, GitError, GitTimeout, RefNotFound, RepositoryNotFound
 from tests.source.conftest import Repository
+from tests.source.proxy import Proxy
 
 MAIN = GitReference(branch="main")
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
@@ -192,51 +192,15 @@ async def test_silent_server_ends_at_the_timeout(client: GitClient, sshd: SSHSer
             await client.remote(url, sshd.auth(), timeout=0.5).resolve(MAIN)
 
 
-# --- proxies ---
-
-
-class Proxy:
-    """An HTTP CONNECT proxy that asks for credentials."""
-
-    def __init__(self) -> None:
-        self.targets: list[str] = []
-        self.authorizations: list[str] = []
-        self.port = 0
-
-
-@pytest.fixture
-async def connect_proxy() -> AsyncIterator[Proxy]:
-    proxy = Proxy()
-
-    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-        sink.close()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        proxy.targets.append(head.split(" ")[1])
-        proxy.authorizations += [line for line in head.splitlines() if line.startswith("Proxy-Authorization")]
-        host, port = proxy.targets[-1].split(":")
-        upstream_reader, upstream_writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        await asyncio.gather(pump(reader, upstream_writer), pump(upstream_reader, writer), return_exceptions=True)
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    proxy.port = server.sockets[0].getsockname()[1]
-    yield proxy
-    server.close()
-
-
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
 @pytest.mark.contract("SRC-179")
-async def test_ssh_through_an_http_proxy(
-    sshd: SSHServer, client: GitClient, repository: Repository, connect_proxy: Proxy, tmp_path: Path
+async def test_ssh_through_a_proxy(
+    sshd: SSHServer, client: GitClient, repository: Repository, proxy: Proxy, tmp_path: Path, scheme: str
 ) -> None:
     repository.commit({"a.yaml": "1"})
-    remote = client.remote(
-        sshd.url(repository.path), sshd.auth(), proxy=f"http://ada:s%40cret@127.0.0.1:{connect_proxy.port}"
-    )
+    address = f"{scheme}://ada:s%40cret@127.0.0.1:{proxy.port}"
+    remote = client.remote(sshd.url(repository.path), sshd.auth(), proxy=address)
     await remote.checkout(await remote.resolve(MAIN), tmp_path / "tree")
-    assert set(connect_proxy.targets) == {f"127.0.0.1:{sshd.port}"}
-    assert set(connect_proxy.authorizations) == {"Proxy-Authorization: Basic YWRhOnNAY3JldA=="}
+    assert (tmp_path / "tree" / "a.yaml").read_text() == "1"
+    assert set(proxy.targets) == {f"127.0.0.1:{sshd.port}"}
+    assert set(proxy.credentials) == {"ada:s@cret" if scheme == "socks5" else "YWRhOnNAY3JldA=="}

@@ -382,7 +382,7 @@ def _fetch_failed(error: GitError) -> _Failed:
     return _Failed(
         FETCH_FAILED,
         error.reason,
-        f"failed to checkout and determine revision: {error}",
+        error.condition_message,
         stalled=error.reason == "URLInvalid",
     )
 

@@ -20,6 +20,7 @@ __all__ = [
     "RefNotFound",
     "RepositoryNotFound",
     "SourceError",
+    "SparseCheckoutError",
     "StorageError",
     "UnsafeTree",
 ]
@@ -87,6 +88,12 @@ class GitError(SourceError):
     """A Git operation failed; retry later."""
 
     reason = "GitOperationFailed"
+    context = "failed to checkout and determine revision: "
+
+    @property
+    def condition_message(self) -> str:
+        """The message as upstream's ``FetchFailed`` condition words it: the step that failed, then this."""
+        return f"{self.context}{self.message}"
 
 
 class GitTimeout(GitError):
@@ -97,6 +104,7 @@ class GitAuthError(GitError):
     """Credentials are missing, malformed or unusable, as told by the Secret itself (not by the server)."""
 
     reason = "AuthenticationFailed"
+    context = "failed to configure authentication options: "
 
 
 class RepositoryNotFound(GitError):
@@ -111,6 +119,13 @@ class EmptyRepository(GitError):
     """The remote repository has no commits yet."""
 
     reason = "EmptyGitRepository"
+    context = ""
+
+
+class SparseCheckoutError(GitError):
+    """A directory of the sparse checkout is not in the repository."""
+
+    context = "failed to sparse checkout directories : "
 
 
 class UnsafeTree(GitError):

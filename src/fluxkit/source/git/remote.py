@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from fluxkit.api.source import GitReference
-from fluxkit.source.errors import GitAuthError, GitError, GitTimeout, RefNotFound
+from fluxkit.source.errors import GitAuthError, GitError, GitTimeout, RefNotFound, SparseCheckoutError
 from fluxkit.source.git import export, submodules
 from fluxkit.source.git.auth import GitAuth, is_encrypted, parse_url, without_userinfo
 from fluxkit.source.git.export import Commit, Damaged, TreeEntry
@@ -41,11 +41,16 @@ __all__ = ["GitClient", "GitRemote"]
 class GitClient:
     """What remotes of one process share: kept connections and local mirrors. Close it at the end."""
 
-    def __init__(self, mirror_dir: Path, *, allow_file: bool = False) -> None:
-        """``allow_file`` permits ``file://`` URLs, which read the controller's own disk."""
+    def __init__(self, mirror_dir: Path, *, allow_file: bool = False, max_processes: int = 32) -> None:
+        """``allow_file`` permits ``file://`` URLs, which read the controller's own disk.
+
+        ``max_processes`` bounds the operations that run git at the same time, so that a start with hundreds of
+        repositories does not become a storm of processes.
+        """
         self.pool = HTTPPool()
         self.mirrors = MirrorCache(mirror_dir)
         self.allow_file = allow_file
+        self.processes = asyncio.Semaphore(max_processes)
 
     def remote(self, url: str, auth: GitAuth | None = None, *, proxy: str = "", timeout: float = 60.0) -> "GitRemote":
         """``proxy`` is a URL (http, https, socks5) with its credentials; ``timeout`` is in seconds per operation."""
@@ -126,15 +131,15 @@ class GitRemote:
             return answer.refs
         patterns = [part for prefix in prefixes for part in ([f"{prefix}*"] if prefix.endswith("/") else [prefix])]
         patterns += [f"{prefix}^{{}}" for prefix in prefixes if prefix.startswith("refs/tags/") and prefix[-1] != "/"]
-        with git_session(
-            self._client.mirrors.sessions, self.url, self._auth, proxy=self._proxy, allow_file=self._client.allow_file
-        ) as environment:
-            try:
-                output = await run_git(
-                    ["ls-remote", "--quiet", "--", self._address(), *patterns], environment, timeout=self._timeout
-                )
-            except GitFailed as problem:
-                raise self._explained(problem, f"unable to list remote for '{self.url}'")[0] from None
+        sessions, allow_file = self._client.mirrors.sessions, self._client.allow_file
+        async with self._client.processes:
+            with git_session(sessions, self.url, self._auth, proxy=self._proxy, allow_file=allow_file) as environment:
+                try:
+                    output = await run_git(
+                        ["ls-remote", "--quiet", "--", self._address(), *patterns], environment, timeout=self._timeout
+                    )
+                except GitFailed as problem:
+                    raise self._explained(problem, f"unable to list remote for '{self.url}'")[0] from None
         return parse_listing(output.decode("utf-8", "surrogateescape").splitlines())
 
     async def _resolve_range(self, expression: str, listing: RefListing) -> ResolvedRef:
@@ -142,7 +147,7 @@ class GitRemote:
         if len({candidate.commit for candidate in candidates}) == 1:
             return candidates[-1]
         # Equal precedence: the newest commit wins.
-        async with self._client.mirrors.mirror(self.url, self._auth) as mirror:
+        async with self._mirror() as mirror:
             for candidate in candidates:
                 await self._fetch(mirror, candidate)
             commits = await export.read_commits(
@@ -154,13 +159,13 @@ class GitRemote:
     # --- fetching ---
 
     async def _checkout(self, resolved: ResolvedRef, dest: Path, sparse: tuple[str, ...], depth: int | None) -> Commit:
-        async with self._deadline(f"unable to clone '{self.url}'"):
-            async with self._client.mirrors.mirror(self.url, self._auth) as mirror:
-                entries = await self._entries(mirror, resolved)
-                chosen = _sparse(entries, sparse)
-                commit = await self._export(mirror, resolved, chosen, dest)
-            if depth is not None:
-                await self._submodules(chosen, dest, depth)
+        # Waiting for other checkouts does not count: each of them ends at its own deadline.
+        async with self._mirror() as mirror, self._deadline(f"unable to clone '{self.url}'"):
+            entries = await self._entries(mirror, resolved)
+            chosen = _sparse(entries, sparse)
+            commit = await self._export(mirror, resolved, chosen, dest)
+        if depth is not None:
+            await self._submodules(chosen, dest, depth)
         return replace(commit, revision=resolved.revision)
 
     async def _entries(self, mirror: Mirror, resolved: ResolvedRef) -> list[TreeEntry]:
@@ -284,7 +289,13 @@ class GitRemote:
             remote = GitRemote(url, client=self._client, auth=auth, proxy=self._proxy, timeout=self._timeout)
             await remote._checkout(ResolvedRef("", commit), dest / path, (), depth + 1)
 
-    # --- errors ---
+    # --- limits and errors ---
+
+    @asynccontextmanager
+    async def _mirror(self) -> AsyncIterator[Mirror]:
+        """The local mirror, exclusively, with leave to run git processes."""
+        async with self._client.mirrors.mirror(self.url, self._auth) as mirror, self._client.processes:
+            yield mirror
 
     def _explained(self, problem: GitFailed, action: str) -> tuple[GitError, bool]:
         error, remote = explain(self._auth.mask(problem.stderr), action)
@@ -323,8 +334,7 @@ def _sparse(entries: list[TreeEntry], directories: Sequence[str]) -> list[TreeEn
             return entries
         found = [entry for entry in entries if entry.path == inside or entry.path.startswith(f"{inside}/")]
         if not found:
-            raise GitError(
-                "failed to sparse checkout directories : "
+            raise SparseCheckoutError(
                 f"sparse checkout dir '{directory}' does not exist in repository: no such file or directory"
             )
         kept.update((entry.path, entry) for entry in found)

@@ -150,7 +150,10 @@ class HTTPPool:
         if body is not None:
             headers["Content-Type"] = "application/x-git-upload-pack-request"
             headers["Accept"] = "application/x-git-upload-pack-result"
-        proxy_url, proxy_auth = _proxy_for(address, proxy)
+        proxy_url, proxy_headers = _proxy_for(address, proxy)
+        if address.startswith("http:"):
+            # Without a tunnel the proxy reads its credentials from the request itself.
+            headers |= proxy_headers
         if self._session is None:
             # Cookies of one tenant must not reach the requests of another.
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout())
@@ -162,7 +165,7 @@ class HTTPPool:
                 headers=headers,
                 data=body,
                 proxy=proxy_url,
-                proxy_auth=proxy_auth,
+                proxy_headers=proxy_headers,
                 ssl=context,
                 allow_redirects=False,
             ) as response:
@@ -218,20 +221,21 @@ def _tls_context(auth: GitAuth) -> ssl.SSLContext:
     return context
 
 
-def _proxy_for(address: str, proxy: str) -> tuple[str | None, aiohttp.BasicAuth | None]:
-    """The object's proxy, else the environment's (never a ``.netrc``, as the client's own lookup would)."""
+def _proxy_for(address: str, proxy: str) -> tuple[str | None, dict[str, str]]:
+    """The object's proxy, else the environment's (never a ``.netrc``, as the client's own lookup would), and headers."""
     if not proxy:
         parts = urlsplit(address)
         if proxy_bypass(parts.hostname or ""):
-            return None, None
+            return None, {}
         proxy = getproxies().get(parts.scheme, "")
         if not proxy:
-            return None, None
+            return None, {}
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    credentials = None
+    headers = {}
     if parts.username:
-        credentials = aiohttp.BasicAuth(unquote(parts.username), unquote(parts.password or ""))
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), credentials
+        proxy_auth = GitAuth.basic(unquote(parts.username), unquote(parts.password or ""))
+        headers["Proxy-Authorization"] = proxy_auth.authorization
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers
 
 
 def _redirected(base: str, location: str, auth: GitAuth, url: str) -> tuple[str, GitAuth]:
