@@ -142,14 +142,12 @@ def _kind_schemas(schemas: _Schemas, resource: Resource) -> str:
 
 
 _WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
-_MEDIA = {
-    "patch": (
-        "application/apply-patch+yaml",
-        "application/json-patch+json",
-        "application/merge-patch+json",
-        "application/strategic-merge-patch+json",
-    )
-}
+_PATCH_MEDIA = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
 _METHODS = {
     "create": "post", "delete": "delete", "deletecollection": "delete", "get": "get", "list": "get", "patch": "patch",
     "update": "put",
@@ -178,7 +176,9 @@ def _operation(schemas: _Schemas, resource: Resource, verb: str, name: str) -> S
         ]
         operation["responses"] = {"200": {"description": "OK", "content": {"application/json": {"schema": reference}}}}
         if verb in ("create", "update", "patch"):
-            media = _MEDIA.get(verb, ("*/*",))
+            # kubectl reads here which kinds of patches a kind takes; custom ones have no strategic merge.
+            patches = _PATCH_MEDIA if resource.custom is None else _PATCH_MEDIA[:-1]
+            media = patches if verb == "patch" else ("*/*",)
             operation["requestBody"] = {"required": True, "content": {item: {"schema": reference} for item in media}}
     else:
         operation["parameters"] = [

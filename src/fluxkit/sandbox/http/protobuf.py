@@ -281,6 +281,6 @@ def decode_protobuf(data: bytes) -> Object:
             raise _Malformed(f"{name} is not decoded from protobuf here")
         return {"apiVersion": api_version, "kind": kind, **_message(name, raw)}
     except (_Malformed, UnicodeDecodeError) as error:
-        text = f"the body of the request was in an unknown format ({error})"
-        text += " - accepted media types include: application/json"
-        raise StatusError(415, "UnsupportedMediaType", text) from error
+        message = f"the body of the request was in an unknown format ({error})"
+        message += " - accepted media types include: application/json"
+        raise StatusError(415, "UnsupportedMediaType", message) from error

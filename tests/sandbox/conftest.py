@@ -1,0 +1,3 @@
+from tests.sandbox_fixture import namespace, own_sandbox, sandbox
+
+__all__ = ["namespace", "own_sandbox", "sandbox"]
