@@ -58,11 +58,17 @@ def field_key(name: str) -> str:
     return "f:" + name
 
 
+def _number(value: Any) -> Any:
+    """Whole numbers without a fraction, as Go writes them: 2.0 and 2 are one key."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def value_key(value: Any) -> str:
-    return "v:" + _escaped(orjson.dumps(value))
+    return "v:" + _escaped(orjson.dumps(_number(value)))
 
 
 def item_key(fields: dict[str, Any]) -> str:
+    fields = {name: _number(value) for name, value in fields.items()}
     return "k:" + _escaped(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))
 
 

@@ -127,7 +127,7 @@ def applied(
     fields = recursive_difference(to_field_set(schema, config), ignored)
     sets = {**sets, manager: ManagedSet(fields, version)}
     if last is not None and last.fields and difference(last.fields, fields):
-        merged = _prune(schema, merged, last.fields, sets)
+        merged = _prune(schema, merged, last.fields, sets) or {}
     same = equal(live, merged)
     comparison = Comparison(EMPTY, EMPTY, EMPTY) if same else _without(compare(schema, live, merged), ignored)
     result = _settle(comparison, sets, manager, force=force)
