@@ -175,7 +175,8 @@ async def _local_controllers(session: Session) -> bool:
         if problem:
             progress.failure(f"{name}: process {local.pid} on this machine is not ready: {problem}")
         else:
-            progress.success(f"{name}: process {local.pid} on this machine ready")
+            state = "ready" if url else "running, with no health endpoint to ask"
+            progress.success(f"{name}: process {local.pid} on this machine {state}")
     return not problem
 
 

@@ -8,11 +8,8 @@ While it runs, the command keeps a note on this machine (:mod:`fluxkit.cli.local
 ``flux logs``.
 """
 
-import asyncio
-import inspect
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +29,22 @@ if TYPE_CHECKING:
 __all__ = ["controllers"]
 
 _ENCODING = OneOf(("json", "console"), "unsupported log encoding '{value}', must be one of: {choices}")
+_NOT_FOR_CONTROLLERS = {
+    "as_group",
+    "as_uid",
+    "as_user",
+    "as_user_extra",
+    "certificate_authority",
+    "client_certificate",
+    "client_key",
+    "cluster",
+    "disable_compression",
+    "insecure_skip_tls_verify",
+    "server",
+    "tls_server_name",
+    "token",
+    "user",
+}
 _LEVEL = OneOf(("trace", "debug", "info", "error"), "unsupported log level '{value}', must be one of: {choices}")
 
 
@@ -98,6 +111,10 @@ interrupted. It needs no container: it works from any machine that reaches the A
 @switch("--insecure-kubeconfig-tls", help="allow skipping TLS verification in kubeconfig Secrets")
 @click.pass_obj
 def controllers(settings: Settings, /, **flags: Any) -> None:
+    ignored = settings.given & _NOT_FOR_CONTROLLERS
+    if ignored:
+        names = ", ".join(sorted("--" + name.removesuffix("_user").replace("_", "-") for name in ignored))
+        raise CommandError(f"the controllers take their connection from --kubeconfig and --context, not from {names}")
     from fluxkit.cli.cluster import NO_CLUSTER, cluster_config
     from fluxkit.controllers import options as declared
     from fluxkit.kube import errors
@@ -126,14 +143,15 @@ def controllers(settings: Settings, /, **flags: Any) -> None:
 
 def _run(options: "ControllersOptions") -> None:
     from fluxkit.controllers.app import run
+    from fluxkit.kube import errors
+    from fluxkit.source import StorageError
 
-    running = run(options)
-    if inspect.isawaitable(running):
-        asyncio.run(_await(running))
-
-
-async def _await(running: Any) -> None:
-    await running
+    try:
+        run(options)
+    except (errors.ConfigError, StorageError) as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"the controllers cannot start: {error}") from error
 
 
 def _options(settings: Settings, server: str, flags: dict[str, Any]) -> "ControllersOptions":
@@ -147,14 +165,13 @@ def _options(settings: Settings, server: str, flags: dict[str, Any]) -> "Control
         given.setdefault(name, f"{host}:{port}")
     if flags["log_file"]:
         given["log_file"] = Path(flags["log_file"]).absolute()
-    options = ControllersOptions(
+    return ControllersOptions(
         kubeconfig=settings.kubeconfig or None,
         context=settings.context or None,
         runtime_namespace=os.environ.get("RUNTIME_NAMESPACE") or settings.namespace,
         source_localhost=os.environ.get("SOURCE_CONTROLLER_LOCALHOST", ""),
         **given,
     )
-    return replace(options)
 
 
 def _gates(items: tuple[str, ...]) -> dict[str, bool]:

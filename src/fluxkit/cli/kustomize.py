@@ -3,10 +3,13 @@
 Flags are kustomize's own (kubernetes-sigs/kustomize kustomize/commands/build).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from fluxkit.cli import progress
 from fluxkit.cli.command import FluxCommand, FluxGroup, Lazy, flag, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import OneOf
@@ -14,7 +17,12 @@ from fluxkit.objects import Object, gvk_of, key_of
 
 __all__ = ["kustomize"]
 
-_RESTRICTORS = {"LoadRestrictionsRootOnly": "rootOnly", "LoadRestrictionsNone": "none"}
+_RESTRICTORS = ("LoadRestrictionsRootOnly", "LoadRestrictionsNone")
+_REORDERS: Mapping[str, Literal["none", "legacy", "unspecified"]] = {
+    "none": "none",
+    "legacy": "legacy",
+    "unspecified": "unspecified",
+}
 
 
 @click.command(
@@ -36,13 +44,13 @@ _RESTRICTORS = {"LoadRestrictionsRootOnly": "rootOnly", "LoadRestrictionsNone": 
 @flag(
     "--load-restrictor",
     default="LoadRestrictionsRootOnly",
-    type=OneOf(tuple(_RESTRICTORS), "illegal flag value {value}; legal values: {choices}"),
+    type=OneOf(_RESTRICTORS, "illegal flag value {value}; legal values: {choices}"),
     help="if set to 'LoadRestrictionsNone', local kustomizations may load files from outside their root",
 )
 @flag(
     "--reorder",
     default="unspecified",
-    type=OneOf(("none", "legacy", "unspecified"), "illegal flag value {value}; legal values: {choices}"),
+    type=OneOf(tuple(_REORDERS), "illegal flag value {value}; legal values: {choices}"),
     help="reorder the resources just before output: 'legacy' sorts namespaces and definitions first, 'none' does not",
 )
 @switch("--enable-helm", help="not supported: charts are not inflated")
@@ -51,11 +59,17 @@ def build(directory: str | None, output: str, load_restrictor: str, reorder: str
         raise CommandError("--enable-helm is not supported: fluxkit does not inflate charts in kustomizations")
     from fluxkit import kustomize as engine
 
-    options = engine.BuildOptions(load_restrictor=_RESTRICTORS[load_restrictor], reorder=reorder)
+    options = engine.BuildOptions(
+        load_restrictor="none" if load_restrictor == "LoadRestrictionsNone" else "rootOnly",
+        reorder=_REORDERS[reorder],
+        schema="replace",
+    )
     try:
         result = engine.build(Path(directory or "."), options)
     except engine.KustomizeError as error:
         raise CommandError(str(error)) from error
+    for warning in result.warnings:
+        progress.line(warning)
     target = Path(output) if output else None
     if target is None:
         print(result.text, end="")

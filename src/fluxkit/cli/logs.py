@@ -136,7 +136,7 @@ def logs(
     if log_file:
         asyncio.run(_read_alone(Path(log_file), wanted, settings.timeout, reading["tail"], reading["follow"]))
     else:
-        run(settings, partial(_print_logs, wanted, **reading))
+        run(settings, partial(_print_logs, wanted, reading["flux_namespace"], reading["follow"], reading["tail"]))
 
 
 def _moment(since: float, since_time: str) -> datetime | None:
