@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from fluxkit.api import GitRepository, Kustomization
@@ -91,6 +93,40 @@ async def test_conditions_of_others_survive(client: Client, namespace: str) -> N
     assert client.stats.requests == {"patch": 1}
     current = await stored(client, namespace)
     assert [(each.type, each.status) for each in current.status.conditions] == [(READY, "False"), ("Theirs", "True")]
+
+
+async def test_what_changes_during_a_patch_belongs_to_the_next(client: Client, namespace: str) -> None:
+    obj = await create(client, namespace)
+    await meddle(client, namespace, ("Theirs", "True", "Elsewhere"))
+
+    async def go_on(seconds: float) -> None:
+        conditions.mark_reconciling(obj, "Progressing", "applying")
+        obj.status.last_handled_reconcile_at = "now"
+        finalizers.add(obj)
+
+    patcher = SerialPatcher(client, obj, field_owner="source-controller", owned=OWNED, pause=go_on)
+    conditions.mark_reconciling(obj, "Progressing", "building")
+    await patcher.patch(obj)
+    current = await stored(client, namespace)
+    assert conditions.message_of(current, RECONCILING) == "building"
+    assert (current.status.last_handled_reconcile_at, current.metadata.finalizers) == ("", [])
+    await patcher.patch(obj)
+    current = await stored(client, namespace)
+    assert conditions.message_of(current, RECONCILING) == "applying"
+    assert (current.status.last_handled_reconcile_at, finalizers.has(current)) == ("now", True)
+
+
+async def test_patches_of_one_patcher_do_not_overlap(client: Client, namespace: str) -> None:
+    obj = await create(client, namespace)
+    patcher = SerialPatcher(client, obj, field_owner="source-controller", owned=OWNED, pause=Pauses())
+    client.stats.requests.clear()
+    patches = []
+    for step in range(5):
+        conditions.mark_reconciling(obj, "Progressing", f"step {step}")
+        patches.append(patcher.patch(obj))
+    await asyncio.gather(*patches)
+    assert client.stats.requests == {"patch": 1}, "the first sends the latest state, the others have nothing to add"
+    assert conditions.message_of(await stored(client, namespace), RECONCILING) == "step 4"
 
 
 @pytest.mark.contract("RUN-037")

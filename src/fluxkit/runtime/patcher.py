@@ -27,7 +27,7 @@ import msgspec
 from fluxkit.api import Condition, ObjectMeta
 from fluxkit.jsonpatch import create_merge_patch
 from fluxkit.kube import Client, PatchKind, errors
-from fluxkit.objects import GroupVersionKind, Object, metadata_of
+from fluxkit.objects import GroupVersionKind, Object, ObjectKey, metadata_of
 from fluxkit.runtime.conditions import find, merge_into, same_state
 
 __all__ = ["ConditionChange", "ConditionConflict", "Patchable", "SerialPatcher", "apply_changes", "condition_changes"]
@@ -146,8 +146,17 @@ class _Known:
     conditions: list[Condition]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The object at the moment of a patch, in the parts that are written separately."""
+
+    conditions: list[Condition]
+    main: dict[str, Any]
+    status: dict[str, Any]
+
+
 class SerialPatcher:
-    """Writes the changes of one object, several times in a run if need be.
+    """Writes the changes of one object, several times in a run if need be, also while the run goes on changing it.
 
     ``field_owner`` is the field manager of the writes. ``owned`` condition types are overwritten whatever others did,
     ``force_overwrite`` extends that to all. ``on_write`` receives each object that a write returned (give it
@@ -172,6 +181,9 @@ class SerialPatcher:
         self._force = force_overwrite
         self._on_write = on_write
         self._pause = pause
+        self._key = ObjectKey(obj.metadata.namespace, obj.metadata.name)
+        self._uid = obj.metadata.uid
+        self._one_at_a_time = asyncio.Lock()
         encoded = obj.encode()
         self._conditions = list(obj.status.conditions)
         self._main = _main_part(encoded)
@@ -189,32 +201,33 @@ class SerialPatcher:
             raise TypeError(f'unmatched GroupVersionKind, expected "{self._gvk}" got "{obj.GVK}"')
         if observe_generation:
             obj.status.observed_generation = obj.metadata.generation
-        encoded = obj.encode()
         failures: list[Exception] = []
-        for part in (self._patch_conditions, self._patch_main, self._patch_status):
-            try:
-                await part(obj, encoded)
-            except (errors.KubeError, ConditionConflict) as error:
-                if isinstance(error, errors.NotFound) and obj.metadata.deletion_timestamp is not None:
-                    continue
-                failures.append(error)
+        async with self._one_at_a_time:
+            # what the object becomes while the writes are under way belongs to the next patch
+            wanted = _Wanted(list(obj.status.conditions), _main_part(encoded := obj.encode()), _status_part(encoded))
+            for part in (self._patch_conditions, self._patch_main, self._patch_status):
+                try:
+                    await part(wanted)
+                except (errors.KubeError, ConditionConflict) as error:
+                    if isinstance(error, errors.NotFound) and obj.metadata.deletion_timestamp is not None:
+                        continue
+                    failures.append(error)
         if len(failures) == 1:
             raise failures[0]
         if failures:
             raise ExceptionGroup(f"{obj}: " + "; ".join(map(str, failures)), failures)
 
-    async def _patch_conditions(self, obj: Patchable, encoded: Object) -> None:
-        changes = condition_changes(self._conditions, obj.status.conditions)
+    async def _patch_conditions(self, wanted: _Wanted) -> None:
+        changes = condition_changes(self._conditions, wanted.conditions)
         if not changes:
             return
-        status = _status_part(encoded)
-        rest = create_merge_patch(self._status, status)
+        rest = create_merge_patch(self._status, wanted.status)
         conflict: errors.Conflict | None = None
         for step in range(_STEPS):
             if conflict is not None or not self._known.resource_version:
                 if step:
                     await self._pause(_BASE_DELAY * (1.0 + random.random()))
-                await self._read_afresh(obj)
+                await self._read_afresh()
             merged = apply_changes(self._known.conditions, changes, owned=self._owned, force=self._force)
             if merged == self._known.conditions and not rest:
                 break
@@ -223,7 +236,7 @@ class SerialPatcher:
                 "status": {**rest, "conditions": msgspec.to_builtins(merged) if merged else None},
             }
             try:
-                await self._send(obj, body, "status")
+                await self._send(body, "status")
             except errors.Conflict as error:
                 conflict = error
                 continue
@@ -231,38 +244,36 @@ class SerialPatcher:
         else:
             assert conflict is not None
             raise conflict
-        self._conditions = list(obj.status.conditions)
-        self._status = status
+        self._conditions = wanted.conditions
+        self._status = wanted.status
 
-    async def _patch_main(self, obj: Patchable, encoded: Object) -> None:
-        main = _main_part(encoded)
-        body = create_merge_patch(self._main, main)
+    async def _patch_main(self, wanted: _Wanted) -> None:
+        body = create_merge_patch(self._main, wanted.main)
         if body:
-            await self._send(obj, body, "")
-            self._main = main
+            await self._send(body, "")
+            self._main = wanted.main
 
-    async def _patch_status(self, obj: Patchable, encoded: Object) -> None:
-        status = _status_part(encoded)
-        body = create_merge_patch(self._status, status)
+    async def _patch_status(self, wanted: _Wanted) -> None:
+        body = create_merge_patch(self._status, wanted.status)
         if body:
-            await self._send(obj, {"status": body}, "status")
-            self._status = status
+            await self._send({"status": body}, "status")
+            self._status = wanted.status
 
-    async def _read_afresh(self, obj: Patchable) -> None:
-        latest = await self._client.get(self._gvk, obj.metadata.name, obj.metadata.namespace)
+    async def _read_afresh(self) -> None:
+        latest = await self._client.get(self._gvk, self._key.name, self._key.namespace)
         uid = metadata_of(latest).get("uid", "")
-        if obj.metadata.uid and uid != obj.metadata.uid:
+        if self._uid and uid != self._uid:
             raise ConditionConflict(
-                f"error patching conditions: {obj} was deleted and created again: "
-                f"its uid is {uid}, not {obj.metadata.uid}"
+                f"error patching conditions: {self._gvk.kind}/{self._key} was deleted and created again: "
+                f"its uid is {uid}, not {self._uid}"
             )
         self._learn(latest)
 
-    async def _send(self, obj: Patchable, body: dict[str, Any], subresource: str) -> None:
+    async def _send(self, body: dict[str, Any], subresource: str) -> None:
         written = await self._client.patch(
             self._gvk,
-            obj.metadata.name,
-            obj.metadata.namespace,
+            self._key.name,
+            self._key.namespace,
             patch=body,
             kind=PatchKind.MERGE,
             subresource=subresource,
