@@ -51,10 +51,18 @@ class TransformerConfig:
 
     def merge(self, other: "TransformerConfig") -> "TransformerConfig":
         """Both, sorted. Raises :class:`KustomizeError` for specs that differ in ``create`` only."""
-        if other == _EMPTY or other is self:
+        if other is self or other == _EMPTY:
             return self
-        if self == _EMPTY:
-            return other.sorted()
+        builtin = _BUILTIN.get(id(other))
+        if builtin is not None:
+            # Most kustomizations of a tree bring nothing but the defaults; merging them is done once.
+            if self is builtin:
+                return self
+            if self == _EMPTY:
+                return builtin
+        return self._merge(other)
+
+    def _merge(self, other: "TransformerConfig") -> "TransformerConfig":
         merged: dict[str, Any] = {}
         for attribute, label in _LABELS.items():
             try:
@@ -376,8 +384,22 @@ def _name_references() -> list[NameReference]:
     ]
 
 
+_BUILTIN: Final[dict[int, TransformerConfig]] = {}
+"""The default configurations, by identity, as they are once merged into an empty one: a spec without a kind yields to
+earlier specs of the same path, so merging is not idempotent with custom ones."""
+
+
 @lru_cache(maxsize=2)
 def default_configuration(*, later: bool = False) -> TransformerConfig:
+    """The built-in configuration, see :func:`_make_default`; always the same object."""
+    made = _make_default(later=later)
+    merged = _EMPTY._merge(made)
+    _BUILTIN[id(made)] = merged
+    _BUILTIN[id(merged)] = merged
+    return made
+
+
+def _make_default(*, later: bool) -> TransformerConfig:
     """The built-in configuration; ``later`` moves the labels of volume claim templates out of the template labels."""
     name = (FieldSpec(path="metadata/name"),)
     images = tuple(

@@ -42,9 +42,12 @@ def mark_targets(resources: ResMap, declared: Iterable[Var]) -> None:
         if ref.namespace:
             found = resources.with_any_id(wanted)
         else:
-            found = resources.matching_any_id(
-                lambda known, wanted=wanted: known.name == wanted.name and known.gvk == wanted.gvk
-            )  # type: ignore[misc]
+            name, gvk = wanted.name, wanted.gvk
+            found = [
+                resource
+                for resource in resources.resources
+                if not resource.empty and any(known.name == name and known.gvk == gvk for known in resource.all_ids)
+            ]
         if len(found) > 1:
             raise KustomizeError(
                 f"found {len(found)} resId matches for var {var} (unable to disambiguate)", field="vars"

@@ -46,7 +46,7 @@ class ImageTransformer:
                 continue
             _update_container_lists(resource.tree, update)
             for spec in self.specs:
-                visit(resource, spec, update, "scalar")
+                visit(resource, spec, update)
 
 
 def _update_container_lists(node: Node, update: Callable[[Any, Any], None]) -> None:
