@@ -1,0 +1,207 @@
+"""Workloads. Follows kubernetes/kubernetes ``pkg/apis/{apps,batch,autoscaling}/validation``."""
+
+import re
+from typing import Any
+
+from fluxkit.objects import Object
+from fluxkit.sandbox.status import Cause
+from fluxkit.sandbox.validation import causes
+from fluxkit.sandbox.validation.rules import common, pods
+
+__all__ = ["cron_job", "daemon_set", "deployment", "horizontal_pod_autoscaler", "job", "replica_set", "stateful_set"]
+
+_PERCENT = re.compile(r"[0-9]+%")
+_PERCENT_PROBLEM = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
+    "regex used for validation is '[0-9]+%')"
+)
+_STATEFUL_FORBIDDEN = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+)
+_STATEFUL_MUTABLE = frozenset(
+    [
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ]
+)
+
+
+def _selected_template(spec: dict[str, Any], kind: str) -> list[Cause]:
+    """Selector and template, which must agree."""
+    selector = spec.get("selector")
+    template = spec.get("template") or {}
+    if selector is None:
+        found = [Cause.required("spec.selector")]
+    else:
+        found = common.selector(selector, "spec.selector")
+        if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+            text = f"empty selector is invalid for {kind}"
+            found.append(causes.invalid("spec.selector", selector, text))
+        wanted = selector.get("matchLabels") or {}
+        labels = (template.get("metadata") or {}).get("labels") or {}
+        if not wanted.items() <= labels.items():
+            text = "`selector` does not match template `labels`"
+            found.append(causes.invalid("spec.template.metadata.labels", labels, text))
+    found += pods.template(template, "spec.template")
+    policy = (template.get("spec") or {}).get("restartPolicy")
+    if policy in ("OnFailure", "Never"):
+        found.append(causes.not_supported("spec.template.spec.restartPolicy", policy, ["Always"]))
+    return found
+
+
+def _selector_kept(obj: Object, old: Object | None) -> list[Cause]:
+    if old is None:
+        return []
+    return causes.immutable("spec.selector", obj["spec"].get("selector"), (old.get("spec") or {}).get("selector"))
+
+
+def _int_or_percent(owner: dict[str, Any], path: str, field: str) -> list[Cause]:
+    value = owner.get(field)
+    if isinstance(value, int):
+        return common.non_negative(owner, path, field)
+    if isinstance(value, str) and not _PERCENT.fullmatch(value):
+        return [causes.invalid(f"{path}.{field}", value, _PERCENT_PROBLEM)]
+    return []
+
+
+def deployment(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    found = common.non_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
+    found += _selected_template(spec, "deployment")
+    strategy = spec.get("strategy") or {}
+    found += common.one_of(strategy, "spec.strategy", "type", "Recreate", "RollingUpdate")
+    rolling = strategy.get("rollingUpdate")
+    if strategy.get("type") == "Recreate" and rolling is not None:
+        text = "may not be specified when strategy `type` is 'Recreate'"
+        found.append(Cause.forbidden("spec.strategy.rollingUpdate", text))
+    elif rolling is not None:
+        path = "spec.strategy.rollingUpdate"
+        found += _int_or_percent(rolling, path, "maxUnavailable") + _int_or_percent(rolling, path, "maxSurge")
+        if rolling.get("maxUnavailable") in (0, "0%") and rolling.get("maxSurge") in (0, "0%"):
+            text = "may not be 0 when `maxSurge` is 0"
+            found.append(causes.invalid(f"{path}.maxUnavailable", rolling["maxUnavailable"], text))
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is not None:
+        found += common.non_negative(spec, "spec", "progressDeadlineSeconds")
+        if deadline <= spec.get("minReadySeconds", 0):
+            text = "must be greater than minReadySeconds"
+            found.append(causes.invalid("spec.progressDeadlineSeconds", deadline, text))
+    return found + _selector_kept(obj, old)
+
+
+def replica_set(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    found = common.non_negative(spec, "spec", "replicas", "minReadySeconds")
+    return found + _selected_template(spec, "replicaset") + _selector_kept(obj, old)
+
+
+def daemon_set(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    found = common.non_negative(spec, "spec", "minReadySeconds", "revisionHistoryLimit")
+    found += _selected_template(spec, "daemonset")
+    found += common.one_of(spec.get("updateStrategy") or {}, "spec.updateStrategy", "type", "RollingUpdate", "OnDelete")
+    return found + _selector_kept(obj, old)
+
+
+def stateful_set(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    found = common.non_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
+    found += common.one_of(spec, "spec", "podManagementPolicy", "OrderedReady", "Parallel")
+    found += common.one_of(spec.get("updateStrategy") or {}, "spec.updateStrategy", "type", "RollingUpdate", "OnDelete")
+    found += _selected_template(_with_claims(spec), "statefulset")
+    if old is not None:
+        before = old.get("spec") or {}
+        keys = (set(spec) | set(before)) - _STATEFUL_MUTABLE
+        if any(spec.get(key) != before.get(key) for key in keys):
+            found.append(Cause.forbidden("spec", _STATEFUL_FORBIDDEN))
+    return found
+
+
+def _with_claims(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with a volume for each claim template, which containers may mount."""
+    claims = [{"name": (each.get("metadata") or {}).get("name")} for each in spec.get("volumeClaimTemplates") or ()]
+    template = spec.get("template") or {}
+    inner = template.get("spec") or {}
+    taken = {each["name"] for each in claims}
+    volumes = [each for each in inner.get("volumes") or () if each.get("name") not in taken]
+    return {**spec, "template": {**template, "spec": {**inner, "volumes": [*volumes, *claims]}}}
+
+
+def _job_template(spec: dict[str, Any], path: str) -> list[Cause]:
+    fields = ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished")
+    found = common.non_negative(spec, path, *fields)
+    template = spec.get("template") or {}
+    found += pods.template(template, f"{path}.template")
+    if (template.get("spec") or {}).get("restartPolicy") == "Always":
+        where = f"{path}.template.spec.restartPolicy"
+        found.append(causes.not_supported(where, "Always", ["OnFailure", "Never"]))
+    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
+        text = "when completion mode is Indexed"
+        found.append(Cause.required(f"{path}.completions", text))
+    return found
+
+
+def job(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    found = _job_template(spec, "spec")
+    if spec.get("selector") is None:
+        found.append(Cause.required("spec.selector"))
+    if old is not None:
+        before = old.get("spec") or {}
+        fields = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy"]
+        if spec.get("completionMode") != "Indexed":
+            fields.insert(0, "completions")
+        if not (before.get("suspend") and (old.get("status") or {}).get("startTime") is None):
+            fields.append("template")
+        for field in fields:
+            found += causes.immutable(f"spec.{field}", spec.get(field), before.get(field))
+    return found
+
+
+_FIELD = re.compile(r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
+_EVERY = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every\s+\S+)")
+
+
+def cron_job(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    found = common.required(spec, "spec", "schedule")
+    schedule = spec.get("schedule") or ""
+    if schedule:
+        parts = schedule.split()
+        if "TZ" in schedule:
+            text = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+            found.append(causes.invalid("spec.schedule", schedule, text))
+        elif not _EVERY.fullmatch(schedule):
+            if len(parts) != 5:
+                text = f"expected exactly 5 fields, found {len(parts)}: {parts}"
+                found.append(causes.invalid("spec.schedule", schedule, text.replace("'", "").replace(",", "")))
+            elif not all(_FIELD.fullmatch(part) for part in parts):
+                bad = next(part for part in parts if not _FIELD.fullmatch(part))
+                found.append(causes.invalid("spec.schedule", schedule, f"failed to parse int from {bad}"))
+    found += common.one_of(spec, "spec", "concurrencyPolicy", "Allow", "Forbid", "Replace")
+    fields = ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
+    found += common.non_negative(spec, "spec", *fields)
+    found += _job_template((spec.get("jobTemplate") or {}).get("spec") or {}, "spec.jobTemplate.spec")
+    name = obj["metadata"].get("name", "")
+    if old is None and len(name) > 52:
+        found.append(causes.invalid("metadata.name", name, "must be no more than 52 characters"))
+    return found
+
+
+def horizontal_pod_autoscaler(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    found = common.required(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef", "kind", "name")
+    low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
+    if low is not None and low < 1:
+        found.append(causes.invalid("spec.minReplicas", low, "must be greater than or equal to 1"))
+    if high < 1:
+        found.append(causes.invalid("spec.maxReplicas", high, "must be greater than 0"))
+    if low is not None and high < low:
+        found.append(causes.invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
+    return found
