@@ -6,7 +6,7 @@ import pytest
 
 from fluxkit.kube import Client
 from fluxkit.objects import GroupVersionKind, Object
-from fluxkit.runtime import LeaderElection, LeadershipLost, Manager, election_id
+from fluxkit.runtime import LeaderElection, LeadershipLost, Manager, Result, Run, election_id
 from fluxkit.timestamps import format_micro_time, now
 from tests.runtime.conftest import SandboxServer
 from tests.runtime.running import DEADLINE, Recorder, controller, managed, repository
@@ -177,6 +177,38 @@ async def test_a_manager_works_only_while_it_leads(client: Client, namespace: st
         step.set()
         await seen.started(1)
     assert (await lease(client, namespace))["holderIdentity"] == "", "the lease is released at the end"
+
+
+@pytest.mark.contract("RUN-114")
+async def test_a_manager_that_lost_the_lease_fails_without_waiting_for_runs(client: Client, namespace: str) -> None:
+    await client.create(repository(namespace, "a"))
+    release = asyncio.Event()
+
+    async def stubborn(run: Run) -> Result:
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+        return Result()
+
+    steps, seen = Steps(), Recorder(stubborn)
+    election = elected(client, namespace, "me", steps)
+    manager = Manager(client, health_addr="0", metrics_addr="0", election=election, graceful_timeout=3600)
+    subject = controller(seen, namespace)
+    manager.add(subject)
+    running = asyncio.create_task(manager.run(asyncio.Event()))
+    step = await steps.next()
+    await seen.started(1)
+    await client.delete(LEASE, "test-leader-election", namespace)
+    await foreign_lease(client, namespace, "thief")
+    step.set()
+    with pytest.raises(LeadershipLost):
+        async with asyncio.timeout(DEADLINE):
+            await running
+    release.set()
+    async with asyncio.timeout(DEADLINE):
+        await subject.wait_for_runs(1)
 
 
 async def test_a_manager_that_never_led_stops_when_told(client: Client, namespace: str) -> None:

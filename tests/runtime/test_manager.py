@@ -2,7 +2,9 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -171,6 +173,23 @@ async def test_a_service_that_fails_ends_the_manager(client: Client, namespace: 
         with pytest.raises((OSError, RuntimeError), match=error):
             async with asyncio.timeout(DEADLINE):
                 await manager.run(asyncio.Event())
+
+
+async def test_a_failure_during_shutdown_is_logged(
+    client: Client, namespace: str, capture: Callable[[], list[dict[str, Any]]]
+) -> None:
+    class Sloppy:
+        async def run(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise OSError("cannot flush")
+
+    async with managed(client, services=[Sloppy()]) as manager:
+        assert manager.controllers == []
+        await client.server_version()
+    (line,) = [line for line in capture() if line["msg"] == "Failure during shutdown"]
+    assert (line["part"], line["error"]) == ("Sloppy", "cannot flush")
 
 
 async def test_what_is_to_be_drained_is_drained_after_the_runs_ended(client: Client, namespace: str) -> None:

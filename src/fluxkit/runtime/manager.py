@@ -125,29 +125,39 @@ class Manager:
         if self._election is not None:
             tasks.append(asyncio.create_task(self._election.hold(), name="leader election"))
         stopped = asyncio.create_task(stop.wait())
+        ended: list[asyncio.Task[None]] = []
         try:
             # nothing but the stop ends in normal operation: any other end is a failure of the whole process
             await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            ended = [task for task in tasks if task.done()]
         finally:
             stopped.cancel()
-            ended = [task for task in tasks if task.done()]
-            await self._end(tasks)
+            lost = any(isinstance(_failure(task), LeadershipLost) for task in ended)
+            # without the lease another process works already: nothing here may take time to end
+            await self._end(tasks, 0.0 if lost else self._graceful_timeout)
         for task in ended:
             await task
             raise RuntimeError(f"{task.get_name()} ended unexpectedly")
 
-    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        for task in tasks:
+    async def _end(self, tasks: Sequence[asyncio.Task[None]], timeout: float) -> None:
+        running = [task for task in tasks if not task.done()]
+        for task in running:
             task.cancel()
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=self._graceful_timeout)
+        if running:
+            done, pending = await asyncio.wait(running, timeout=timeout)
+            for task in done:
+                if failure := _failure(task):
+                    self._log.error("Failure during shutdown", {"part": task.get_name()}, error=failure)
             if pending:
                 names = ", ".join(sorted(task.get_name() for task in pending))
                 self._log.error(
-                    "Not all runs ended within the grace period",
-                    {"graceful timeout": self._graceful_timeout, "running": names},
+                    "Not all runs ended within the grace period", {"grace period": timeout, "running": names}
                 )
         await asyncio.gather(*(drainable.drain(_DRAIN_TIMEOUT) for drainable in self._drainables))
+
+
+def _failure(task: "asyncio.Task[None]") -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
 
 
 async def _before(operation: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
