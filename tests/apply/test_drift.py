@@ -57,7 +57,7 @@ async def heard(client: Client, drift: DriftWatch[str], ref: ObjectRef) -> None:
     """Until the watch has heard of the present version of an object: what it had to say of it, it has said."""
     live = await client.get(ref.gvk, ref.name, ref.namespace)
     async with asyncio.timeout(SOON):
-        while (drift.version_of(ref) or ("", 0))[1] < int(live["metadata"]["resourceVersion"]):
+        while (drift.heard_of(ref) or ("", 0))[1] < int(live["metadata"]["resourceVersion"]):
             await client.raw("GET", "/version")
 
 
@@ -209,11 +209,30 @@ async def test_what_happened_before_tracking_is_noticed(
     await heard(client, drift, ref_of(given[1]))
     await client.delete(CONFIG_MAP, "c", objects.namespace)
     async with asyncio.timeout(SOON):
-        while drift.version_of(ref_of(given[2])) is not None:
+        while drift.heard_of(ref_of(given[2])) is not None:
             await client.raw("GET", "/version")
     reports.seen.clear()
     drift.track("apps", changes.state)
     assert sorted(reports.seen) == [("apps", "b"), ("apps", "c")]
+
+
+async def test_the_newest_known_version_may_be_our_own_write(
+    client: Client, owner: Owner, objects: Objects, drift: DriftWatch[str], reports: Reports
+) -> None:
+    changes = await ApplySet(client, owner).apply([objects.config_map("a")])
+    (state,) = changes.state
+    assert drift.version_of(state.ref) is None
+    drift.track("apps", changes.state)
+    # The watch has not even begun, but who applied knows.
+    assert drift.version_of(state.ref) == (state.live.uid, state.live.version)
+    await client.patch(CONFIG_MAP, "a", objects.namespace, patch={"data": {"x": "y"}}, field_manager="x")
+    await heard(client, drift, state.ref)
+    newest = drift.version_of(state.ref)
+    assert newest is not None
+    assert newest[1] > state.live.version
+    await client.delete(CONFIG_MAP, "a", objects.namespace)
+    await reports.until(lambda: reports.seen == [("apps", "a")])
+    assert drift.version_of(state.ref) is None
 
 
 async def test_one_watch_per_kind_for_any_number_of_owners(

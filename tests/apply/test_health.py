@@ -213,6 +213,21 @@ async def test_a_version_that_was_healthy_before_is_healthy_still(
         await watcher.wait_healthy([ref], timeout=SOON, view=View({ref: (known[0], known[1] + 1)}))
 
 
+async def test_looking_without_waiting(client: Client, watcher: StatusWatcher, things: Things) -> None:
+    (ref,) = await things.create("a")
+    metadata = (await client.get(things.gvk, "a", things.namespace))["metadata"]
+    known = (metadata["uid"], int(metadata["resourceVersion"]))
+    assert not watcher.known_healthy([ref], View({ref: known}))
+    await watcher.wait_healthy([ref], timeout=SOON)
+    assert watcher.known_healthy([ref], View({ref: known}))
+    assert not watcher.known_healthy([ref], View({}))
+    assert not watcher.known_healthy([ref], View({ref: (known[0], known[1] + 1)}))
+    assert not watcher.known_healthy([ref, things.ref("b")], View({ref: known}))
+    await watcher.wait_healthy([ref], timeout=0, view=View({ref: known}))
+    with pytest.raises(HealthCheckFailed):
+        await watcher.wait_healthy([ref], timeout=0, view=View({}))
+
+
 async def test_own_rules_come_before_the_built_in_ones(watcher: StatusWatcher, things: Things) -> None:
     (ref,) = await things.create("a", ready=False)
     failed = Status(StatusCode.FAILED, "spec says no")

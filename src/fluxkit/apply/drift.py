@@ -122,9 +122,26 @@ class DriftWatch(Generic[OwnerKey]):
         return seen.uid == state.live.uid and (seen.version < state.live.version or seen.same_as(state.live))
 
     def version_of(self, ref: ObjectRef) -> tuple[str, int] | None:
-        """(uid, resourceVersion) of the live object as far as the watch has heard; ``None`` if it has not."""
+        """(uid, resourceVersion) of the newest live object that was heard of or applied; ``None`` if there is none."""
+        newest = self.heard_of(ref)
+        for owner in self._owners.get(ref.identity, ()):
+            state = self._state(owner, ref.identity)
+            if state is None or (newest is None and self._is_gone(owner, state)):
+                continue
+            if newest is None or newest[1] < state.live.version:
+                newest = (state.live.uid, state.live.version)
+        return newest
+
+    def heard_of(self, ref: ObjectRef) -> tuple[str, int] | None:
+        """(uid, resourceVersion) of the live object as far as the watch has come; ``None`` if it knows none."""
         live = self._live(ref)
         return None if live is None else (str(metadata_of(live).get("uid", "")), resource_version(live))
+
+    def _is_gone(self, owner: OwnerKey, state: ObjectState) -> bool:
+        """Whether an object that the watch does not know has left, and is not merely too new for it."""
+        kind = self._kinds.get(state.ref.gvk)
+        left = kind is not None and kind.tombstones.get(state.ref.key) == state.live.uid
+        return left or (owner, state.ref.identity) in self._reported
 
     def _live(self, ref: ObjectRef) -> Object | None:
         kind = self._kinds.get(ref.gvk)

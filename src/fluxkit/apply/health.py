@@ -48,7 +48,7 @@ class VersionView(Protocol):
     """Knowledge of the current version of live objects that costs no request, such as a drift watch has."""
 
     def version_of(self, ref: ObjectRef) -> tuple[str, int] | None:
-        """(uid, resourceVersion) of the live object; ``None`` if unknown."""
+        """(uid, resourceVersion) of the newest live object that is known of; ``None`` if unknown."""
         ...
 
 
@@ -103,18 +103,23 @@ class StatusWatcher:
 
         ``fail_fast`` gives up at the first failed object, otherwise when nothing is left that could still change.
         ``applied`` and ``statuses`` come from the change set of an apply: what a cache holds from before it does not
-        count, and what its answers settle is not asked again. ``evaluate`` may judge an object before the built-in
-        rules do. ``timeout`` is in seconds.
+        count, and what its answers settle is not asked again. ``view`` does the former for tracked objects, and spares
+        the reading of those that are the version that was healthy before. ``evaluate`` may judge an object before the
+        built-in rules do. ``timeout`` is in seconds.
         """
-        wait = _Wait(self, refs, ttl_jobs, managed, applied or AppliedState(), evaluate)
+        wait = _Wait(self, refs, ttl_jobs, managed, applied or AppliedState(), view, evaluate)
         try:
             async with asyncio.timeout(timeout):
-                await wait.run(fail_fast, {} if evaluate else statuses or {}, None if evaluate else view)
+                await wait.run(fail_fast, {} if evaluate else statuses or {})
         except TimeoutError:
             wait.raise_timeout()
         finally:
             wait.close()
         return wait.statuses
+
+    def known_healthy(self, refs: Iterable[ObjectRef], view: VersionView) -> bool:
+        """Whether all objects are still the very versions that were healthy at an earlier wait; asks nobody."""
+        return all(self._healthy.get(ref.identity) == view.version_of(ref) is not None for ref in refs)
 
     async def wait_gone(
         self,
@@ -193,6 +198,7 @@ class _Wait:
         ttl_jobs: Collection[Identity],
         managed: bool,
         applied: AppliedState,
+        view: VersionView | None,
         evaluate: Evaluate | None,
     ) -> None:
         self.statuses: dict[ObjectRef, Status] = dict.fromkeys(refs, _UNSEEN)
@@ -202,6 +208,7 @@ class _Wait:
         self._ttl_jobs = ttl_jobs
         self._managed = managed
         self._applied = applied
+        self._view = view
         self._evaluate = evaluate
         self._seen: set[ObjectRef] = set()
         self._mappings: dict[ObjectRef, ResourceMapping] = {}
@@ -213,8 +220,8 @@ class _Wait:
         self._definitions_changed = False
         self._definitions: SharedWatch | None = None
 
-    async def run(self, fail_fast: bool, told: Mapping[Identity, Status], view: VersionView | None) -> None:
-        await self._look_once(told, view)
+    async def run(self, fail_fast: bool, told: Mapping[Identity, Status]) -> None:
+        await self._look_once(told)
         while not self._decided(fail_fast):
             await self._follow_pending()
             await self._wait_for_change()
@@ -226,7 +233,7 @@ class _Wait:
         for undo in self._undo:
             undo()
 
-    async def _look_once(self, told: Mapping[Identity, Status], view: VersionView | None) -> None:
+    async def _look_once(self, told: Mapping[Identity, Status]) -> None:
         """What can be said without a watch."""
         asked: dict[Scope, list[ObjectRef]] = {}
         for ref in list(self.statuses):
@@ -236,7 +243,7 @@ class _Wait:
                 if status.status is StatusCode.CURRENT:
                     self._remember_applied(ref)
                 continue
-            if view is not None and self._known_healthy(ref, view):
+            if self._evaluate is None and self._known_healthy(ref):
                 self.statuses[ref] = Status(StatusCode.CURRENT, "Resource has not changed since it was current")
                 continue
             mapping = await self._resolve(ref)
@@ -249,21 +256,19 @@ class _Wait:
         await map_bounded(self._read, single, _READERS)
 
     def _since(self, ref: ObjectRef) -> int:
-        """The resourceVersion of our own last write: what is older tells nothing."""
+        """The newest resourceVersion that is known of, such as that of our own write: what is older tells nothing."""
         state = self._applied.get(ref)
-        return state.live.version if state is not None else 0
+        known = self._view.version_of(ref) if self._view is not None else None
+        return max(state.live.version if state is not None else 0, known[1] if known is not None else 0)
 
     def _remember_applied(self, ref: ObjectRef) -> None:
         state = self._applied.get(ref)
         if state is not None and state.live.version:
             self._owner._remember(ref.identity, state.live.uid, state.live.version)
 
-    def _known_healthy(self, ref: ObjectRef, view: VersionView) -> bool:
-        version = view.version_of(ref)
-        if version is None:
-            self._owner._healthy.pop(ref.identity, None)
-            return False
-        return version[1] >= self._since(ref) and self._owner._healthy.get(ref.identity) == version
+    def _known_healthy(self, ref: ObjectRef) -> bool:
+        known = self._view.version_of(ref) if self._view is not None else None
+        return known is not None and known[1] >= self._since(ref) and self._owner._healthy.get(ref.identity) == known
 
     async def _resolve(self, ref: ObjectRef) -> ResourceMapping | None:
         try:

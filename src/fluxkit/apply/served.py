@@ -1,16 +1,17 @@
-"""Waiting until new kinds can be used: a definition that is established may not be in discovery yet."""
+"""Waiting until new kinds can be used: a definition that is established may not be served yet."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 
 from fluxkit.kube import Client
-from fluxkit.kube.errors import NoMatch
+from fluxkit.kube.errors import APIError, NoMatch, NotFound
 from fluxkit.objects import GroupVersionKind, Object
 
 __all__ = ["defined_kinds", "wait_served"]
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
+_PROBE = "fluxkit-probe"
 
 
 def defined_kinds(definition: Object) -> set[GroupVersionKind]:
@@ -30,11 +31,13 @@ def defined_kinds(definition: Object) -> set[GroupVersionKind]:
 
 
 async def wait_served(
-    client: Client, definitions: Sequence[Object], wanted: Collection[GroupVersionKind], timeout: float
+    client: Client, definitions: Iterable[Object], wanted: Collection[GroupVersionKind], timeout: float
 ) -> None:
-    """Return when discovery has every wanted kind that these definitions serve; raises :class:`NoMatch` otherwise.
+    """Return when every wanted kind that these definitions serve can be used; raises :class:`NoMatch` otherwise.
 
-    Discovery cannot be watched, hence the short, growing pauses: it normally follows within milliseconds.
+    Kinds that discovery knows already cost nothing. A new one has to be in discovery, and its path has to answer: the
+    two follow the definition independently. Neither can be watched, hence the short, growing pauses; both normally
+    follow within milliseconds. ``timeout`` is in seconds.
     """
     kinds: set[GroupVersionKind] = set()
     for definition in definitions:
@@ -42,12 +45,26 @@ async def wait_served(
     deadline = asyncio.get_running_loop().time() + timeout
     for kind in sorted(kinds):
         pause = _FIRST_PAUSE
-        while True:
-            try:
-                await client.mapping(kind)
-                break
-            except NoMatch:
-                if asyncio.get_running_loop().time() + pause > deadline:
-                    raise
+        new = False
+        while not await _is_served(client, kind, probe=new):
+            new = True
+            if asyncio.get_running_loop().time() + pause > deadline:
+                raise NoMatch(kind)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def _is_served(client: Client, kind: GroupVersionKind, *, probe: bool) -> bool:
+    try:
+        mapping = await client.mapping(kind)
+        if probe:
+            await client.get(kind, _PROBE, "default" if mapping.namespaced else "", metadata_only=True)
+    except NoMatch:
+        return False
+    except NotFound as error:
+        # Without a name it is the path that does not exist.
+        return bool(error.details.get("name"))
+    except APIError:
+        # Any other answer, such as that we may not read it, comes from a kind that is served.
+        return True
+    return True
