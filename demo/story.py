@@ -84,8 +84,8 @@ class _Stage:
         url = self.server.url("fleet.git")
         narrator.say(f"Fleet repository at {url}")
         client = await self._stack.enter_async_context(Client(ClusterConfig.load(str(self.cluster.kubeconfig))))
-        cache = await self._stack.enter_async_context(_running(WatchCache(client, Kustomization.GVK)))
-        return _Story(narrator, self.cluster, fleet, url, client, cache)
+        cache = WatchCache(client, Kustomization.GVK)
+        return _Story(narrator, self.cluster, fleet, url, client, cache, self._stack)
 
     async def leave(self, *, running: bool) -> None:
         await self._stack.aclose()
@@ -106,6 +106,7 @@ class _Story:
         url: str,
         client: Client,
         kustomizations: WatchCache,
+        stack: contextlib.AsyncExitStack,
     ) -> None:
         self._narrator = narrator
         self._cluster = cluster
@@ -113,10 +114,12 @@ class _Story:
         self._url = url
         self._client = client
         self._kustomizations = kustomizations
+        self._stack = stack
 
     async def install(self) -> None:
         self._narrator.chapter("Install, and let the cluster follow the repository")
         await self._narrator.run("flux", "install")
+        await self._stack.enter_async_context(_running(self._kustomizations))
         await self._client.create(
             {
                 "apiVersion": "v1",

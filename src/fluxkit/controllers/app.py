@@ -54,7 +54,7 @@ async def _main(options: ControllersOptions) -> None:
         stream: TextIO = sys.stderr
         if options.log_file is not None:
             stream = stack.enter_context(options.log_file.open("a", buffering=1, encoding="utf-8"))
-        controller_logging.setup(_level(options.log_level), _encoding(options.log_encoding), stream)
+        controller_logging.setup(options.log_level, options.log_encoding, stream)
         config = ClusterConfig.load(options.kubeconfig, options.context)
         client = await stack.enter_async_context(Client(config, field_manager="fluxkit"))
         manager = Manager(
@@ -190,16 +190,3 @@ def _advertised(host: str, port: str) -> str:
         host = os.environ.get("HOSTNAME") or socket.gethostname()
     return f"{host or 'localhost'}:{port}"
 
-
-def _level(level: str) -> controller_logging.Level:
-    for known in ("trace", "debug", "info", "error"):
-        if level == known:
-            return known
-    raise ValueError(f"--log-level: {level!r} is not one of trace, debug, info, error")
-
-
-def _encoding(encoding: str) -> controller_logging.Encoding:
-    for known in ("json", "console"):
-        if encoding == known:
-            return known
-    raise ValueError(f"--log-encoding: {encoding!r} is not one of json, console")

@@ -89,7 +89,7 @@ def build_manifests(request: BuildRequest) -> Manifests:
     made_up = frozenset({overlay.path}) - overlay.files
     inputs = BuildInputs(
         files=(result.files | overlay.files) - made_up,
-        directories=result.dirs | overlay.directories,
+        directories=frozenset(overlay.directories),
         absent=result.absent | overlay.absent | made_up,
     )
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()

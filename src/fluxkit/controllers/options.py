@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fluxkit.runtime.logging import Encoding, Level
+
 __all__ = ["CONTROLLERS", "FEATURE_GATES", "ControllersOptions", "OptionsError"]
 
 CONTROLLERS = ("source-controller", "kustomize-controller")
@@ -35,8 +37,8 @@ class ControllersOptions:
     metrics_addr: str = ":8080"
     health_addr: str = ":9440"
     events_addr: str = ""
-    log_level: str = "info"
-    log_encoding: str = "json"
+    log_level: Level = "info"
+    log_encoding: Encoding = "json"
     log_file: Path | None = None
 
     concurrent: int = 4
