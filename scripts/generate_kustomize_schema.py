@@ -144,6 +144,7 @@ def main(kyaml: Path) -> None:
         return node
 
     facts = {
+        "names": names,
         "kinds": {kind: names[name] for kind, name in sorted(kinds.items())},
         "definitions": {names[name]: shorten(definitions[name]) for name in sorted(reachable)},
     }

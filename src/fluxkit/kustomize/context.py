@@ -22,6 +22,7 @@ class BuildContext:
     scopes: Scopes
     schema: Schema = field(default_factory=Schema)
     warnings: list[str] = field(default_factory=list)
+    met_unknown_kind: bool = False
     _count: int = 0
 
     @property
@@ -33,6 +34,10 @@ class BuildContext:
         """The resources in a text. Raises :class:`KustomizeError`."""
         resources = read_resources(text, self.scopes)
         self._count += len(resources)
+        if not self.met_unknown_kind:
+            self.met_unknown_kind = not all(
+                self.scopes.is_known(resource.api_version, resource.kind) for resource in resources
+            )
         if self._count > self.options.limits.resources:
             raise KustomizeError(f"the build reads more than the limit of {self.options.limits.resources} resources")
         return resources

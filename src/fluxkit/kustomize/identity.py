@@ -40,6 +40,32 @@ _CLUSTER_SCOPED: Final = frozenset(
     for kind in kinds.split()
 )
 
+# Namespaced kinds that upstream knows without reading its schema.
+_NAMESPACED: Final = frozenset(
+    (f"{group}/{version}" if group else version, kind)
+    for group, versions, kinds in (
+        ("apps", "v1", "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet"),
+        ("autoscaling", "v1 v2beta1 v2beta2", "HorizontalPodAutoscaler"),
+        ("autoscaling", "v1", "Scale"),
+        ("batch", "v1 v1beta1", "CronJob"),
+        ("batch", "v1", "Job"),
+        ("coordination.k8s.io", "v1 v1beta1", "Lease"),
+        ("discovery.k8s.io", "v1 v1beta1", "EndpointSlice"),
+        ("events.k8s.io", "v1 v1beta1", "Event"),
+        ("extensions", "v1beta1", "Ingress"),
+        ("networking.k8s.io", "v1 v1beta1", "Ingress"),
+        ("networking.k8s.io", "v1", "NetworkPolicy"),
+        ("policy", "v1 v1beta1", "PodDisruptionBudget"),
+        ("rbac.authorization.k8s.io", "v1 v1beta1", "Role RoleBinding"),
+        ("storage.k8s.io", "v1beta1", "CSIStorageCapacity"),
+        ("", "v1", "ConfigMap Endpoints Event LimitRange PersistentVolumeClaim Pod PodAttachOptions PodExecOptions"),
+        ("", "v1", "PodPortForwardOptions PodProxyOptions PodTemplate ReplicationController ResourceQuota Secret"),
+        ("", "v1", "Service ServiceAccount ServiceProxyOptions"),
+    )
+    for version in versions.split()
+    for kind in kinds.split()
+)
+
 # What later releases of kustomize know in addition.
 _CLUSTER_SCOPED_LATER: Final = frozenset(
     ("admissionregistration.k8s.io/v1", kind)
@@ -59,6 +85,10 @@ class Scopes:
     def extend(self, cluster_scoped: Mapping[tuple[str, str], bool]) -> None:
         """Add kinds of a custom schema: (apiVersion, kind) to whether it is cluster-scoped."""
         self._cluster = self._cluster | {key for key, cluster in cluster_scoped.items() if cluster}
+
+    def is_known(self, api_version: str, kind: str) -> bool:
+        """Whether the built-in table has the kind; asking for another makes upstream load its schema."""
+        return (api_version, kind) in self._known or (api_version, kind) in _NAMESPACED
 
     def is_cluster(self, api_version: str, kind: str) -> bool:
         return (api_version, kind) in self._cluster

@@ -248,7 +248,7 @@ class Kustomization:
         return self.kind == "Component"
 
 
-_METADATA: Final = Record(
+_METADATA: Final[Record[dict[str, Any]]] = Record(
     dict,
     "types.ObjectMeta",
     {
@@ -406,10 +406,10 @@ _SORT_OPTIONS: Final = Record(
     },
 )
 _VALUES: Final = map_of(any_value, "map[string]interface {}")
-_HELM_GLOBALS: Final = Record(
+_HELM_GLOBALS: Final[Record[dict[str, Any]]] = Record(
     dict, "types.HelmGlobals", {"chartHome": ("chartHome", string), "configHome": ("configHome", string)}
 )
-_HELM_CHART: Final = Record(
+_HELM_CHART: Final[Record[dict[str, Any]]] = Record(
     dict,
     "types.HelmChart",
     {
@@ -433,7 +433,7 @@ _HELM_CHART: Final = Record(
         "valuesInline": ("valuesInline", _VALUES),
     },
 )
-_OLD_HELM_CHART: Final = Record(
+_OLD_HELM_CHART: Final[Record[dict[str, Any]]] = Record(
     dict,
     "types.HelmChartArgs",
     {

@@ -62,7 +62,7 @@ def _item_key(part: str) -> tuple[str, str]:
 
 def _require(node: Node, kind: type) -> None:
     if not isinstance(node, kind) and not is_null(node):
-        expected = {dict: "MappingNode", list: "SequenceNode"}.get(kind, "ScalarNode")
+        expected = "MappingNode" if kind is dict else "SequenceNode"
         raise KustomizeError(f"wrong node kind: expected {expected} but got {kind_name(node)}")
 
 

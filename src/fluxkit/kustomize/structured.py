@@ -49,7 +49,7 @@ def _write_scalar(
         return False
     is_json = text.lstrip()[:1] in ("{", "[")
     try:
-        holder = {"": parsed[0] if is_json else yamltext.parse(text)}
+        holder = {"": parsed[0] if is_json else yamltext.parse_styled(text)}
         tree = holder[""]
         slots = find_slots(holder, ("", *inner), create) if isinstance(tree, dict | list) else []
         if not slots:

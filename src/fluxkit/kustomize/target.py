@@ -81,7 +81,9 @@ class Target:
             if version is not None:
                 raise KustomizeError("builtin version and custom schema provided, cannot use both", field="openapi")
             schema.is_set = True
-            scopes = schema.add(document, path, replace=self.context.options.schema == "replace")
+            # Upstream adds to the built-in schema if an unknown kind already made it want to load that.
+            replaces = self.context.options.schema == "replace" and not self.context.met_unknown_kind
+            scopes = schema.add(document, path, replace=replaces)
             self.context.scopes.extend(scopes)
             return
         if version:

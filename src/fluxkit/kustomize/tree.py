@@ -33,6 +33,7 @@ __all__ = [
     "Duplicate",
     "Node",
     "Scalar",
+    "Styled",
     "copy_tree",
     "from_json",
     "is_empty",
@@ -71,6 +72,19 @@ class Scalar:
         return hash((self.text, self.tag))
 
 
+class Styled(str):
+    """A string that remembers the quotes it was written in; only texts that keep their shape have them."""
+
+    __slots__ = ("style",)
+
+    style: str
+
+    def __new__(cls, text: str, style: str) -> "Styled":
+        made = super().__new__(cls, text)
+        made.style = style
+        return made
+
+
 class _Missing:
     """The absence of a field, as opposed to a field that is null."""
 
@@ -107,7 +121,7 @@ def is_string(node: Node) -> bool:
 
 def text_of(node: Node) -> str:
     """The text of a scalar, empty for anything else (go-yaml's ``Node.Value``)."""
-    if type(node) is str:
+    if isinstance(node, str):
         return node
     if type(node) is Scalar:
         return node.text

@@ -31,7 +31,7 @@ try:
 except ImportError:  # PyYAML built without libyaml: far slower, the same events
     from yaml import SafeLoader as Parser  # type: ignore[assignment]
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "ScalarRules", "compose_all", "copy_tree"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Parser", "ScalarRules", "compose_all", "copy_tree"]
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Texts beyond this size are refused unread."""

@@ -359,6 +359,11 @@ def _digits(text: str, start: int, number: int) -> tuple[int, int]:
     return end, number
 
 
+def escaped(text: str) -> str:
+    """What stands between double quotes for a string."""
+    return _ESCAPED.sub(_escape, text)
+
+
 def quoted(text: str, indent: str, *, force: bool = False) -> str:
     """A string as a scalar that is never folded; ``force`` double-quotes it where plain text would have another type.
 
@@ -368,7 +373,9 @@ def quoted(text: str, indent: str, *, force: bool = False) -> str:
         return '"' + _ESCAPED.sub(_escape, text) + '"'
     if "\n" in text:
         style = _style(text)
-        return _literal(text, indent)[1:].removesuffix("\n") if style == "|" else '"' + _ESCAPED.sub(_escape, text) + '"'
+        return (
+            _literal(text, indent)[1:].removesuffix("\n") if style == "|" else '"' + _ESCAPED.sub(_escape, text) + '"'
+        )
     if not text:
         return '""'
     if _SPECIAL.search(text):

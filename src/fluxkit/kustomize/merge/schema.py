@@ -93,7 +93,9 @@ class Schema:
             name = node["r"]
             node = self._custom.get(name)
             if node is None and self._use_builtin:
-                node = _builtin()["definitions"].get(name)
+                builtin = _builtin()
+                # Custom definitions refer by full name, built-in ones by number.
+                node = builtin["definitions"].get(builtin["names"].get(name, name))
             seen += 1
             if seen > 100:
                 return None

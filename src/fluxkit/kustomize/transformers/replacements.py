@@ -12,7 +12,7 @@ from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.selectors import matches_metadata
 from fluxkit.kustomize.structured import write_inside
-from fluxkit.kustomize.tree import MISSING, Node, Scalar, copy_tree, is_empty, is_null, text_of, untyped
+from fluxkit.kustomize.tree import Node, Scalar, Styled, copy_tree, is_empty, is_null, text_of, untyped
 
 __all__ = ["ReplacementTransformer"]
 
@@ -104,7 +104,9 @@ def _set(slot: tuple[Any, Any], value: Node, options: FieldOptions | None) -> No
         else:
             pieces[options.index] = piece
         text = options.delimiter.join(pieces)
-    if isinstance(target, str):
+    if isinstance(target, Styled):
+        container[key] = Styled(text, target.style)
+    elif isinstance(target, str):
         container[key] = text
     elif isinstance(target, Scalar):
         container[key] = Scalar(text, target.tag)
@@ -153,7 +155,7 @@ def _source_id(source: ReplacementSource) -> ResId:
 
 def _source_resource(resources: ResMap, source: ReplacementSource) -> Resource:
     gvk = Gvk(source.group, source.version, source.kind)
-    found = MISSING
+    found: Resource | None = None
     for resource in resources.resources:
         if resource.empty:
             continue
@@ -166,10 +168,10 @@ def _source_resource(resources: ResMap, source: ReplacementSource) -> Resource:
             and known.gvk.selected_by(gvk)
             for known in (resource.id, *resource.previous_ids)
         ):
-            if found is not MISSING:
+            if found is not None:
                 raise KustomizeError(f"multiple matches for selector {_describe(source)}", field="replacements")
             found = resource
-    if not isinstance(found, Resource):
+    if found is None:
         raise KustomizeError(f"nothing selected by {_describe(source)}", field="replacements")
     return found
 
