@@ -3,6 +3,8 @@
 import asyncio
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from fluxkit.source import GitAuth, GitClient, GitError, GitRemote, IgnoreRules,
 from fluxkit.source.errors import UnsafeTree
 from fluxkit.source.git.mirror import MirrorCache
 from fluxkit.source.git.submodules import auth_for, parse_modules, resolve_url
-from tests.githttp import GitHTTPServer
+from tests.githttp import GitHTTPServer, Trouble
 from tests.source.conftest import Repository
 
 MAIN = GitReference(branch="main")
@@ -339,3 +341,70 @@ async def test_second_process_gets_mirrors_of_its_own(tmp_path: Path) -> None:
     assert list(third.sessions.iterdir()) == []
     second.close()
     third.close()
+
+
+FETCHER = """
+import asyncio, sys
+from pathlib import Path
+from fluxkit.api.source import GitReference
+from fluxkit.source import GitClient
+
+async def main() -> None:
+    async with GitClient(Path(sys.argv[1])) as client:
+        remote = client.remote(sys.argv[2])
+        resolved = await remote.resolve(GitReference(branch="main"))
+        print("resolved", flush=True)
+        await remote.checkout(resolved, Path(sys.argv[3]))
+
+asyncio.run(main())
+"""
+
+
+async def test_killed_controllers_leave_a_usable_cache(
+    server: GitHTTPServer, repository: Repository, tmp_path: Path
+) -> None:
+    files: dict[str, str | bytes] = {f"{n}": os.urandom(2000) for n in range(200)}
+    url = server.url("fleet.git")
+    for attempt in range(5):
+        files["changing"] = str(attempt)
+        repository.commit(files)
+        server.trouble = Trouble.HANG_PACK if attempt % 2 else Trouble.NONE
+        server.hanging.clear()
+        dest = tmp_path / f"killed-{attempt}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", FETCHER, str(tmp_path / "m"), url, str(dest), stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 20) == b"resolved\n"
+        if attempt % 2:
+            await asyncio.wait_for(server.hanging.wait(), 20)
+        process.kill()
+        await process.wait()
+        server.trouble = Trouble.NONE
+        async with GitClient(tmp_path / "m") as client:
+            remote = client.remote(url)
+            await remote.checkout(await remote.resolve(MAIN), tmp_path / f"healed-{attempt}")
+            assert names(tmp_path / f"healed-{attempt}") == set(files)
+            assert (tmp_path / f"healed-{attempt}" / "changing").read_text() == str(attempt)
+            assert list(client.mirrors.sessions.iterdir()) == []
+
+
+async def test_lock_files_of_a_killed_fetch_do_not_stay_in_the_way(
+    server: GitHTTPServer, client: GitClient, repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit({"a": "1"})
+    url = server.url("fleet.git")
+    await client.remote(url).checkout(await client.remote(url).resolve(MAIN), tmp_path / "1")
+    repository.commit({"a": "2"})
+    server.trouble = Trouble.HANG_PACK
+    resolved = await client.remote(url).resolve(MAIN)
+    fetching = asyncio.create_task(client.remote(url).checkout(resolved, tmp_path / "2"))
+    await asyncio.wait_for(server.hanging.wait(), 20)
+    (mirror,) = mirrors(tmp_path / "mirrors")
+    (mirror / "shallow.lock").touch()
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    server.trouble = Trouble.NONE
+    await client.remote(url).checkout(resolved, tmp_path / "3")
+    assert (tmp_path / "3" / "a").read_text() == "2"

@@ -1,7 +1,8 @@
 """Local bare mirrors, so that a fetch costs what changed; disposable at any time.
 
 There is one mirror per URL and identity: what one tenant's credentials may read is never found through another's. The
-cache directory belongs to one process at a time; a second process gets a directory of its own beside it.
+cache directory belongs to one process at a time, and to the git processes that a killed one leaves behind; another
+process gets a directory of its own beside it.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ import os
 import shutil
 import time
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ _LOCAL_TIMEOUT: Final = 60.0
 _PRUNE_INTERVAL: Final = 3600.0
 _REMOVING: Final = ".removing"
 _FETCHES: Final = "fluxkit-fetches"
+_FETCHING: Final = "fluxkit-fetching"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +42,32 @@ class Mirror:
     """Where private directories of running operations go."""
     environment: dict[str, str]
     """For git commands that stay local."""
+    lock: int
+    """The descriptor that holds the cache directory, for git processes that write."""
 
     def is_used(self) -> bool:
         """Whether objects were fetched before, so that damage is possible."""
         return (self.path / _FETCHES).exists()
 
-    def count_fetch(self) -> None:
+    @contextmanager
+    def fetching(self) -> Iterator[None]:
+        """Surrounds a fetch: counts it, and leaves a mark if git is killed in it, with its lock files lying about."""
         with (self.path / _FETCHES).open("ab") as file:
             file.write(b".")
+        mark = self.path / _FETCHING
+        mark.touch()
+        try:
+            yield
+        except GitFailed:
+            mark.unlink()
+            raise
+        mark.unlink()
 
     async def create(self) -> None:
-        """Make it an empty repository unless it is one, or one that has grown old."""
+        """Make it an empty repository unless it is one; one that has grown old or was left in a fetch is made anew."""
         if (self.path / "HEAD").exists():
-            if not self.is_used() or (self.path / _FETCHES).stat().st_size < _MAX_FETCHES:
+            old = self.is_used() and (self.path / _FETCHES).stat().st_size >= _MAX_FETCHES
+            if not old and not (self.path / _FETCHING).exists():
                 return
             await self.wipe()
         arguments = ["init", "--quiet", "--bare", "--template=", str(self.path)]
@@ -113,7 +128,7 @@ class MirrorCache:
         if lock is None:
             lock = self._locks[name] = asyncio.Lock()
         async with lock:
-            mirror = Mirror(self._home / f"{name}.git", self._sessions, self._environment)
+            mirror = Mirror(self._home / f"{name}.git", self._sessions, self._environment, self._lock)
             await mirror.create()
             try:
                 yield mirror

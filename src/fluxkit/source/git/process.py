@@ -74,9 +74,12 @@ def _arguments(arguments: Sequence[str]) -> list[str]:
     return ["git", *settings, *arguments]
 
 
-async def run_git(arguments: Sequence[str], environment: Mapping[str, str], *, timeout: float) -> bytes:
+async def run_git(
+    arguments: Sequence[str], environment: Mapping[str, str], *, timeout: float, inherit: Sequence[int] = ()
+) -> bytes:
     """Run git to its end and return its output. ``timeout`` in seconds.
 
+    The descriptors ``inherit`` stay open in git: locks that must last while git still writes, should we be killed.
     Raises GitFailed for a failure, GitTimeout at the deadline, GitError when there is no git.
     """
     try:
@@ -88,6 +91,7 @@ async def run_git(arguments: Sequence[str], environment: Mapping[str, str], *, t
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=tuple(inherit),
         )
     except FileNotFoundError:
         raise _no_git() from None

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -131,9 +131,8 @@ class GitRemote:
             return answer.refs
         patterns = [part for prefix in prefixes for part in ([f"{prefix}*"] if prefix.endswith("/") else [prefix])]
         patterns += [f"{prefix}^{{}}" for prefix in prefixes if prefix.startswith("refs/tags/") and prefix[-1] != "/"]
-        sessions, allow_file = self._client.mirrors.sessions, self._client.allow_file
         async with self._client.processes:
-            with git_session(sessions, self.url, self._auth, proxy=self._proxy, allow_file=allow_file) as environment:
+            with self._session(self.url, self._auth) as environment:
                 try:
                     output = await run_git(
                         ["ls-remote", "--quiet", "--", self._address(), *patterns], environment, timeout=self._timeout
@@ -238,12 +237,11 @@ class GitRemote:
         elif (mirror.path / "shallow").exists():
             arguments += ["--unshallow"]
         used = mirror.is_used()
-        mirror.count_fetch()
-        with git_session(
-            mirror.sessions, base, auth, proxy=self._proxy, allow_file=self._client.allow_file
-        ) as environment:
+        arguments += ["--", base, *refspecs]
+        with self._session(base, auth) as environment:
             try:
-                await run_git([*arguments, "--", base, *refspecs], environment, timeout=self._timeout)
+                with mirror.fetching():
+                    await run_git(arguments, environment, timeout=self._timeout, inherit=(mirror.lock,))
             except GitFailed as problem:
                 if any(text in problem.stderr for text in _REFUSALS):
                     raise _NotAllowed(self._auth.mask(problem.stderr)) from None
@@ -271,6 +269,10 @@ class GitRemote:
         if self._scheme != "ssh":
             return self.url
         return self.url.replace("ssh://", f"ssh://{self._auth.username}@", 1)
+
+    def _session(self, url: str, auth: GitAuth) -> AbstractContextManager[dict[str, str]]:
+        sessions, allow_file = self._client.mirrors.sessions, self._client.allow_file
+        return git_session(sessions, url, auth, timeout=self._timeout, proxy=self._proxy, allow_file=allow_file)
 
     # --- submodules ---
 

@@ -5,6 +5,7 @@ configuration (authorization header, CA, client certificate, proxy) or an SSH ke
 leaves its directory behind; the next start removes it (:class:`fluxkit.source.git.mirror.MirrorCache`).
 """
 
+import math
 import os
 import shlex
 import shutil
@@ -44,23 +45,24 @@ _SSH_OPTIONS: Final = (
 
 @contextmanager
 def git_session(
-    parent: Path, url: str, auth: GitAuth, *, proxy: str = "", allow_file: bool = False
+    parent: Path, url: str, auth: GitAuth, *, timeout: float, proxy: str = "", allow_file: bool = False
 ) -> Iterator[dict[str, str]]:
     """The environment for git commands that talk to ``url``; its files live in a new directory below ``parent``.
 
-    ``url`` has no user information. Blocks only for tiny writes. Raises GitAuthError for unusable credentials.
+    ``url`` has no user information. ``timeout`` (seconds) also ends transfers that stall while nobody is left to kill
+    them, because this process was killed first. Blocks only for tiny writes. Raises GitAuthError.
     """
     home = Path(tempfile.mkdtemp(prefix="session-", dir=parent))
     try:
         extra: dict[str, str] = {}
         scheme = urlsplit(url).scheme
         if scheme == "ssh":
-            extra = _ssh_environment(home, auth, proxy)
+            extra = _ssh_environment(home, auth, proxy, _whole(timeout))
         elif scheme == "file":
             # The switch that permits file URLs vouches for the directory, whoever owns it.
             _write(home / ".gitconfig", '[safe]\n\tdirectory = "*"\n')
         else:
-            _write(home / ".gitconfig", _http_config(home, auth, proxy))
+            _write(home / ".gitconfig", _http_config(home, auth, proxy, _whole(timeout)))
         yield git_environment(home, allow_file=allow_file, extra=extra)
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -73,9 +75,14 @@ def _write(path: Path, content: str | bytes, mode: int = 0o600) -> Path:
     return path
 
 
-def _http_config(home: Path, auth: GitAuth, proxy: str) -> str:
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
+
+
+def _http_config(home: Path, auth: GitAuth, proxy: str, stall: int) -> str:
     # Redirects were followed, with care for the credentials, when the references were listed.
     lines = ["[http]", "\tfollowRedirects = false", "\temptyAuth = false"]
+    lines += ["\tlowSpeedLimit = 1", f"\tlowSpeedTime = {stall}"]
     if auth.authorization:
         lines.append(f"\textraHeader = {_quoted(f'Authorization: {auth.authorization}')}")
     if auth.ca:
@@ -101,7 +108,7 @@ def _system_authorities() -> bytes:
     return Path(found).read_bytes() + b"\n" if found else b""
 
 
-def _ssh_environment(home: Path, auth: GitAuth, proxy: str) -> dict[str, str]:
+def _ssh_environment(home: Path, auth: GitAuth, proxy: str, stall: int) -> dict[str, str]:
     key = auth.identity if auth.identity.endswith(b"\n") else auth.identity + b"\n"
     identity = _write(home / "identity", key.replace(b"\r\n", b"\n"))
     known_hosts = _write(home / "known_hosts", auth.known_hosts)
@@ -109,6 +116,9 @@ def _ssh_environment(home: Path, auth: GitAuth, proxy: str) -> dict[str, str]:
         *_SSH_OPTIONS,
         f"UserKnownHostsFile={known_hosts}",
         f"IdentityFile={identity}",
+        f"ConnectTimeout={stall}",
+        f"ServerAliveInterval={stall}",
+        "ServerAliveCountMax=1",
         f"BatchMode={'no' if auth.password else 'yes'}",
     ]
     environment = {"GIT_SSH_VARIANT": "ssh"}

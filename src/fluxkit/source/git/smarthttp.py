@@ -222,7 +222,7 @@ def _tls_context(auth: GitAuth) -> ssl.SSLContext:
 
 
 def _proxy_for(address: str, proxy: str) -> tuple[str | None, dict[str, str]]:
-    """The object's proxy, else the environment's (never a ``.netrc``, as the client's own lookup would), and headers."""
+    """The object's proxy, else the environment's (never a ``.netrc``, as the client would look up), and its headers."""
     if not proxy:
         parts = urlsplit(address)
         if proxy_bypass(parts.hostname or ""):
