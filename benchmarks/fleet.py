@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from benchmarks.rig import kustomization
+from benchmarks.rig import NAMESPACE, SOURCE
 from fluxkit import yaml
+from testbed import kustomization
 
 __all__ = ["write_application", "write_fleet", "write_kustomizations"]
 
@@ -82,4 +83,4 @@ def write_kustomizations(clone: Path, count: int) -> None:
     directory.mkdir(exist_ok=True)
     for number in range(count):
         name = f"app-{number:03}"
-        (directory / f"{name}.yaml").write_text(yaml.dump(kustomization(name, f"./apps/{name}")))
+        (directory / f"{name}.yaml").write_text(yaml.dump(kustomization(name, NAMESPACE, SOURCE, f"./apps/{name}")))

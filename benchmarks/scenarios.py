@@ -6,7 +6,7 @@ import time
 
 from benchmarks.fleet import write_application, write_fleet, write_kustomizations
 from benchmarks.report import Figure, announce, show
-from benchmarks.rig import Rig
+from benchmarks.rig import Bench
 
 __all__ = ["SCENARIOS"]
 
@@ -19,20 +19,19 @@ _PUBLISHED = {100: (26.0, 134.0), 500: (120.0, 183.0)}
 async def push() -> None:
     """(a) From push to applied, for one change, when the source is reconciled at once."""
     announce("push to applied: one image tag in a repository of 10 applications")
-    async with Rig.open() as rig:
-        write_fleet(rig.clone, 10)
-        write_kustomizations(rig.clone, 10)
-        revision = await rig.push("start")
-        await rig.create_source()
-        await rig.create_kustomization("cluster", "./cluster")
-        await rig.wait_applied(revision, 11)
+    async with Bench.open() as bench:
+        write_fleet(bench.repository.clone, 10)
+        write_kustomizations(bench.repository.clone, 10)
+        revision = await bench.repository.push("start")
+        await bench.start()
+        await bench.wait_applied(revision, 11)
         times = []
         for turn in range(_PUSHES):
-            write_application(rig.clone, 3, image=f"6.9.{turn + 1}")
-            revision = await rig.push(f"change {turn}")
+            write_application(bench.repository.clone, 3, image=f"6.9.{turn + 1}")
+            revision = await bench.repository.push(f"change {turn}")
             started = time.perf_counter()
-            await rig.reconcile_source()
-            await rig.wait_applied(revision, 11)
+            await bench.reconcile_source()
+            await bench.wait_applied(revision, 11)
             times.append((time.perf_counter() - started) * 1000)
     show(
         Figure("median of ten", statistics.median(times), "ms", "target", 1000.0),
@@ -44,20 +43,19 @@ async def scale() -> None:
     """(b) From nothing to all ready."""
     for count, (seconds, memory) in _PUBLISHED.items():
         announce(f"{count} Kustomizations of 4 objects each, from nothing to all ready")
-        async with Rig.open("--concurrent=10") as rig:
-            write_fleet(rig.clone, count)
-            write_kustomizations(rig.clone, count)
-            revision = await rig.push("start")
-            before = await rig.requests()
+        async with Bench.open("--concurrent=10") as bench:
+            write_fleet(bench.repository.clone, count)
+            write_kustomizations(bench.repository.clone, count)
+            revision = await bench.repository.push("start")
+            before = await bench.requests()
             started = time.perf_counter()
-            await rig.create_source()
-            await rig.create_kustomization("cluster", "./cluster")
-            await rig.wait_applied(revision, count + 1)
+            await bench.start()
+            await bench.wait_applied(revision, count + 1)
             elapsed = time.perf_counter() - started
-            after = await rig.requests()
+            after = await bench.requests()
             show(
                 Figure("time to ready", elapsed, "s", "Flux v2.9", seconds),
-                Figure("peak memory, controllers and workers", rig.peak_memory(), "MiB", "Flux v2.9", memory),
+                Figure("peak memory, controllers and workers", bench.peak_memory(), "MiB", "Flux v2.9", memory),
                 Figure("API requests for each Kustomization", (_total(after) - _total(before)) / count, ""),
             )
 
@@ -66,21 +64,20 @@ async def shared() -> None:
     """(c) One file changes in a repository that 200 Kustomizations share."""
     count = 200
     announce(f"one file changed in a repository that {count} Kustomizations share")
-    async with Rig.open("--concurrent=10") as rig:
-        write_fleet(rig.clone, count)
-        write_kustomizations(rig.clone, count)
-        revision = await rig.push("start")
-        await rig.create_source()
-        await rig.create_kustomization("cluster", "./cluster")
-        await rig.wait_applied(revision, count + 1)
-        write_application(rig.clone, 7, image="6.9.1")
-        revision = await rig.push("change one")
-        before = await rig.requests()
+    async with Bench.open("--concurrent=10") as bench:
+        write_fleet(bench.repository.clone, count)
+        write_kustomizations(bench.repository.clone, count)
+        revision = await bench.repository.push("start")
+        await bench.start()
+        await bench.wait_applied(revision, count + 1)
+        write_application(bench.repository.clone, 7, image="6.9.1")
+        revision = await bench.repository.push("change one")
+        before = await bench.requests()
         started = time.perf_counter()
-        await rig.reconcile_source()
-        await rig.wait_applied(revision, count + 1)
+        await bench.reconcile_source()
+        await bench.wait_applied(revision, count + 1)
         elapsed = (time.perf_counter() - started) * 1000
-        after = await rig.requests()
+        after = await bench.requests()
         own = ("kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io", "events")
         show(
             Figure("until all have recorded the revision", elapsed, "ms"),
@@ -101,16 +98,15 @@ async def idle() -> None:
     """(d) What a fleet that does not change costs the API server."""
     count = 200
     announce(f"{count} Kustomizations ready, nothing changes, for {_IDLE_SECONDS:.0f} s (source interval 10 s)")
-    async with Rig.open("--concurrent=10") as rig:
-        write_fleet(rig.clone, count)
-        write_kustomizations(rig.clone, count)
-        revision = await rig.push("start")
-        await rig.create_source()
-        await rig.create_kustomization("cluster", "./cluster")
-        await rig.wait_applied(revision, count + 1)
-        before = await rig.requests()
+    async with Bench.open("--concurrent=10") as bench:
+        write_fleet(bench.repository.clone, count)
+        write_kustomizations(bench.repository.clone, count)
+        revision = await bench.repository.push("start")
+        await bench.start()
+        await bench.wait_applied(revision, count + 1)
+        before = await bench.requests()
         await asyncio.sleep(_IDLE_SECONDS)
-        after = await rig.requests()
+        after = await bench.requests()
         per_minute = (_total(after) - _total(before)) * 60 / _IDLE_SECONDS
         show(Figure("API requests per minute", per_minute, "", "Kustomizations", float(count)))
 
@@ -118,24 +114,23 @@ async def idle() -> None:
 async def command_line() -> None:
     """(e) The flux command as a whole process."""
     announce("the flux command, whole processes, median of ten")
-    async with Rig.open() as rig:
-        write_fleet(rig.clone, 10)
-        write_kustomizations(rig.clone, 10)
-        revision = await rig.push("start")
-        await rig.create_source()
-        await rig.create_kustomization("cluster", "./cluster")
-        await rig.wait_applied(revision, 11)
+    async with Bench.open() as bench:
+        write_fleet(bench.repository.clone, 10)
+        write_kustomizations(bench.repository.clone, 10)
+        revision = await bench.repository.push("start")
+        await bench.start()
+        await bench.wait_applied(revision, 11)
         show(
-            Figure("flux --version", await _median(rig, "--version"), "ms", "target", 150.0),
-            Figure("flux get kustomizations", await _median(rig, "get", "kustomizations"), "ms", "target", 400.0),
+            Figure("flux --version", await _median(bench, "--version"), "ms", "target", 150.0),
+            Figure("flux get kustomizations", await _median(bench, "get", "kustomizations"), "ms", "target", 400.0),
         )
 
 
-async def _median(rig: Rig, *arguments: str) -> float:
+async def _median(bench: Bench, *arguments: str) -> float:
     times = []
     for _ in range(10):
         started = time.perf_counter()
-        await rig.flux(*arguments)
+        await bench.rig.flux(*arguments)
         times.append((time.perf_counter() - started) * 1000)
     return statistics.median(times)
 

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo.fleet import Fleet
 from demo.narrator import DemoFailed, Narrator
 from fluxkit.api import GitRepository, Kustomization
 from fluxkit.kube import Client, ClusterConfig, PatchKind, WatchCache
 from fluxkit.kube.errors import KubeError
 from fluxkit.objects import GroupVersionKind, Object
-from testbed import Cluster, Controllers, GitServer
+from testbed import Cluster, Controllers, GitServer, Repository
 
 __all__ = ["play"]
 
@@ -78,8 +77,10 @@ class _Stage:
         narrator.say(f"Controllers started; their log is {self.controllers.log_file}")
         narrator.chapter("A fleet repository, served over HTTP")
         narrator.say("The repository is examples/; git http-backend serves it and asks for a password.")
-        fleet = Fleet(narrator, self._directory / "git" / "fleet.git", self._directory / "clone")
-        await fleet.create(_EXAMPLES)
+        fleet = Repository(self._directory / "git" / "fleet.git", self._directory / "clone")
+        await fleet.create()
+        fleet.copy(_EXAMPLES)
+        await fleet.push("Start the fleet")
         await self.server.run()
         url = self.server.url("fleet.git")
         narrator.say(f"Fleet repository at {url}")
@@ -102,7 +103,7 @@ class _Story:
         self,
         narrator: Narrator,
         cluster: Cluster,
-        fleet: Fleet,
+        fleet: Repository,
         url: str,
         client: Client,
         kustomizations: WatchCache,

@@ -9,5 +9,17 @@ from testbed.cluster import Cluster
 from testbed.controllers import Controllers
 from testbed.git_server import GitServer
 from testbed.process import BackgroundProcess, ProcessFailed
+from testbed.repository import Repository
+from testbed.rig import Rig, git_repository, kustomization
 
-__all__ = ["BackgroundProcess", "Cluster", "Controllers", "GitServer", "ProcessFailed"]
+__all__ = [
+    "BackgroundProcess",
+    "Cluster",
+    "Controllers",
+    "GitServer",
+    "ProcessFailed",
+    "Repository",
+    "Rig",
+    "git_repository",
+    "kustomization",
+]

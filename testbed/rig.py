@@ -1,0 +1,145 @@
+"""Everything at once: an empty cluster with the custom resources installed, a Git server, and controllers."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fluxkit.api import GitRepository, Kustomization, crds
+from fluxkit.kube import Client, ClusterConfig, PatchKind, WatchCache
+from fluxkit.objects import GroupVersionKind, Object
+from testbed.cluster import Cluster
+from testbed.controllers import Controllers
+from testbed.git_server import GitServer
+from testbed.repository import Repository
+
+__all__ = ["Rig", "git_repository", "kustomization"]
+
+_USER, _PASSWORD = "flux", "correct horse battery staple"
+_CRD = GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
+
+
+class Rig:
+    """One installation of fluxkit, below one directory."""
+
+    def __init__(self, directory: Path, *controller_arguments: str) -> None:
+        self._directory = directory
+        self.cluster = Cluster(directory / "cluster")
+        self.server = GitServer(directory / "git", username=_USER, password=_PASSWORD)
+        self.controllers = Controllers(self.cluster.kubeconfig, directory / "controllers", *controller_arguments)
+        self.client: Client
+        self.kustomizations: WatchCache
+        self.sources: WatchCache
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, directory: Path, *controller_arguments: str) -> AsyncIterator["Rig"]:
+        """A rig whose parts run, the controllers included; ended at the end."""
+        rig = cls(directory, *controller_arguments)
+        async with contextlib.AsyncExitStack() as stack:
+            await rig.cluster.start()
+            stack.push_async_callback(rig.cluster.stop)
+            await rig.server.run()
+            stack.push_async_callback(rig.server.stop)
+            async with rig.connected():
+                await rig.install()
+                await rig.controllers.run()
+                stack.push_async_callback(rig.controllers.stop)
+                yield rig
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """A client and caches for the calling event loop."""
+        config = ClusterConfig.load(str(self.cluster.kubeconfig))
+        async with Client(config, field_manager="testbed") as self.client:
+            self.kustomizations = WatchCache(self.client, Kustomization.GVK)
+            self.sources = WatchCache(self.client, GitRepository.GVK)
+            tasks = [asyncio.create_task(cache.run()) for cache in (self.kustomizations, self.sources)]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+
+    async def install(self) -> None:
+        """What ``flux install`` does."""
+        await self.client.apply(_namespace("flux-system"), field_manager="flux")
+        for definition in crds():
+            await self.client.apply(definition, field_manager="flux")
+        self.client.invalidate_discovery()
+        for cache in (self.kustomizations, self.sources):
+            await cache.wait_synced()
+
+    async def create_repository(self, name: str) -> Repository:
+        """An empty repository that the Git server serves as ``<name>.git``."""
+        repository = Repository(self._directory / "git" / f"{name}.git", self._directory / "clones" / name)
+        await repository.create()
+        return repository
+
+    def url(self, repository: Repository) -> str:
+        return self.server.url(repository.bare.name)
+
+    async def create_credentials(self, namespace: str) -> None:
+        """The Secret ``git`` with what the Git server asks for."""
+        await self.client.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "git", "namespace": namespace},
+                "stringData": {"username": _USER, "password": _PASSWORD},
+            }
+        )
+
+    async def reconcile(self, gvk: GroupVersionKind, name: str, namespace: str) -> None:
+        """Asks for a reconcile at once, as a webhook or ``flux reconcile`` does."""
+        patch = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": datetime.now(UTC).isoformat()}}}
+        await self.client.patch(gvk, name, namespace, patch=patch, kind=PatchKind.MERGE)
+
+    async def flux(self, *arguments: str) -> str:
+        """Runs the ``flux`` command; returns its output, raises if it fails."""
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("flux")),
+            *arguments,
+            f"--kubeconfig={self.cluster.kubeconfig}",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output = (await process.communicate())[0].decode()
+        if process.returncode:
+            raise RuntimeError(f"flux {' '.join(arguments)} ended with status {process.returncode}:\n{output}")
+        return output
+
+
+def git_repository(name: str, namespace: str, url: str, **spec: Any) -> Object:
+    """A GitRepository that follows main with the credentials of the testbed."""
+    return {
+        "apiVersion": GitRepository.GVK.api_version,
+        "kind": GitRepository.GVK.kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"url": url, "interval": "1m", "ref": {"branch": "main"}, "secretRef": {"name": "git"}, **spec},
+    }
+
+
+def kustomization(name: str, namespace: str, source: str, path: str, **spec: Any) -> Object:
+    """A pruning Kustomization on a GitRepository of the same namespace."""
+    return {
+        "apiVersion": Kustomization.GVK.api_version,
+        "kind": Kustomization.GVK.kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "interval": "10m",
+            "retryInterval": "5s",
+            "path": path,
+            "prune": True,
+            "sourceRef": {"kind": "GitRepository", "name": source},
+            **spec,
+        },
+    }
+
+
+def _namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
