@@ -28,7 +28,7 @@ from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.storage import Storage
 from fluxkit.sandbox.store import Store
 from fluxkit.sandbox.validation import Schemas, SchemaTypeChecks
-from fluxkit.sandbox.workloads import Workloads
+from fluxkit.sandbox.workloads import ServiceAddresses, Workloads
 
 __all__ = ["run", "serve"]
 
@@ -83,6 +83,7 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
     store = Store(Storage(layout.database), fail)
     bound = port
     server = build(store, credentials, lambda: f"{HOST}:{bound}")
+    server.registry.allocators["services"] = ServiceAddresses(store).allocate
     controllers = _controllers(server.registry, credentials)
     bootstrap.populate(server.registry)
     workloads = Workloads(server.registry, Schemas())

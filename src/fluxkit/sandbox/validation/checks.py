@@ -6,6 +6,7 @@ from fluxkit.sandbox.status import Cause, StatusError, bad_request
 from fluxkit.sandbox.validation import rules, structural
 from fluxkit.sandbox.validation.decoding import DecodingError, decode_builtin
 from fluxkit.sandbox.validation.defaults import apply_builtin_defaults
+from fluxkit.sandbox.validation.defaults.core import keep_allocated
 from fluxkit.sandbox.validation.schemas import Schemas
 
 __all__ = ["SchemaTypeChecks"]
@@ -41,6 +42,8 @@ class SchemaTypeChecks:
             raise self._refusal(resource, str(error)) from None
         self._report(resource, unknown, field_validation, warnings)
         apply_builtin_defaults(resource.gvk.group_kind, obj)
+        if old is not None and resource.key == "services":
+            keep_allocated(obj["spec"], old.get("spec") or {})
         if managed is not None:
             obj["metadata"]["managedFields"] = managed
         return obj

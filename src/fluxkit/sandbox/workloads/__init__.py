@@ -8,7 +8,8 @@ polls.
 Refuses to run containers, to keep state outside the store, and to write anything but through :class:`Cluster`.
 """
 
+from fluxkit.sandbox.workloads.addresses import ServiceAddresses
 from fluxkit.sandbox.workloads.cluster import Cluster
 from fluxkit.sandbox.workloads.workloads import Workloads
 
-__all__ = ["Cluster", "Workloads"]
+__all__ = ["Cluster", "ServiceAddresses", "Workloads"]

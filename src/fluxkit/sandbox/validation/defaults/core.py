@@ -8,6 +8,7 @@ from fluxkit.sandbox.validation.defaults.pods import template
 
 __all__ = [
     "endpoints",
+    "keep_allocated",
     "limit_range",
     "persistent_volume",
     "persistent_volume_claim",
@@ -112,3 +113,24 @@ def service(obj: Object) -> None:
         for ingress in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
             if ingress.get("ip"):
                 ingress.setdefault("ipMode", "VIP")
+
+
+def keep_allocated(spec: dict[str, Any], before: dict[str, Any]) -> None:
+    """An update that says nothing of a Service's addresses keeps them (upstream's ``patchAllocatedValues``)."""
+    if spec.get("type") == "ExternalName" or before.get("type") == "ExternalName":
+        return
+    if not spec.get("clusterIP") and not spec.get("clusterIPs"):
+        for field in ("clusterIP", "clusterIPs"):
+            if field in before:
+                spec[field] = before[field]
+    elif spec.get("clusterIP") and not spec.get("clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"]]
+    for field in ("ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"):
+        if field in before and field not in spec:
+            spec[field] = before[field]
+    if spec.get("type") in ("NodePort", "LoadBalancer"):
+        ports = {(each.get("port"), each.get("protocol")): each.get("nodePort") for each in before.get("ports") or ()}
+        for port in spec.get("ports") or ():
+            known = ports.get((port.get("port"), port.get("protocol")))
+            if known and not port.get("nodePort"):
+                port["nodePort"] = known
