@@ -26,7 +26,7 @@ __all__ = ["Change", "Key", "Record", "Store", "Watcher"]
 Key = tuple[str, str]
 """(namespace, name); the namespace of cluster-scoped objects is empty."""
 
-LOG_CAPACITY = 4096
+LOG_CAPACITY = 2048
 """Changes that a resource's event log keeps at least; older watches get 410."""
 
 WATCH_CAPACITY = 16384
