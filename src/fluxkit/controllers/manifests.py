@@ -6,6 +6,7 @@ worker process under limits. Order and error texts follow fluxcd/kustomize-contr
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ def build_manifests(request: BuildRequest) -> Manifests:
     try:
         result = kustomize_build(request.root / request.path, options)
     except KustomizeError as error:
-        raise BuildFailed(f"kustomize build failed: {error}") from None
+        raise BuildFailed(f"kustomize build failed: {_located(error, request.root)}") from None
     objects = list(result)
     for obj in objects:
         key = key_of(obj)
@@ -94,6 +95,14 @@ def build_manifests(request: BuildRequest) -> Manifests:
     )
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     return Manifests([obj for obj in _expand_lists(objects) if not _is_kustomize_config(obj)], digest, inputs)
+
+
+def _located(error: KustomizeError, root: Path) -> str:
+    """The text of the error with paths as the repository has them, led by the file at fault."""
+    prefix = f"{os.path.realpath(root)}/"
+    text = str(error).replace(prefix, "").replace(f"{root}/", "")
+    file = error.file.removeprefix(prefix).removeprefix(f"{root}/")
+    return f"{file}: {text}" if file and file not in text else text
 
 
 def _summary(obj: Object) -> str:

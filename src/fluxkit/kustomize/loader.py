@@ -65,6 +65,12 @@ class Loader:
                 f"MalformedYAMLError: yaml: invalid UTF-8 at byte {error.start} in File: {path}"
             ) from None
 
+    def place(self, path: str) -> str:
+        """Where a file that was named relative to this root lies, for messages."""
+        if "://" in path:
+            return path
+        return self.files.relative(os.path.normpath(path if path.startswith("/") else f"{self.root}/{path}"))
+
     def enter(self, path: str) -> "Loader":
         """The loader of a base or component. Raises :class:`KustomizeError`."""
         if not path:

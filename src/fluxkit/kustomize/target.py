@@ -152,7 +152,7 @@ class Target:
                 raise error.reworded(f"{error} in File: {path}") from None
             ResMap(resources)
         except KustomizeError as error:
-            raise error.wrap(context).at(file=path) from None
+            raise error.wrap(context).at(file=self.loader.place(path)) from None
         if self.origin is not None:
             origin = self.origin.append(path)
             for resource in resources:
@@ -160,7 +160,7 @@ class Target:
         try:
             accumulator.resources.append_all(resources)
         except KustomizeError as error:
-            raise error.wrap(f"merging resources from '{path}'").at(file=path) from None
+            raise error.wrap(f"merging resources from '{path}'").at(file=self.loader.place(path)) from None
 
     def _child(self, loader: Loader, path: str) -> "Target":
         try:
@@ -221,7 +221,7 @@ class Target:
             try:
                 custom = custom.merge(decode_configuration(value, later=self.context.later))
             except KustomizeError as error:
-                raise error.at(file=path, field="configurations") from None
+                raise error.at(file=self.loader.place(path), field="configurations") from None
         return configuration.merge(custom)
 
     def _plugin_configurations(self, entries: list[str], *, generating: bool) -> list[Resource]:
