@@ -55,6 +55,30 @@ async def test_metrics_are_served_before_anything_was_reconciled(client: Client,
                 assert "workqueue_longest_running_processor_seconds" in await answer.text()
 
 
+async def test_stacks_of_tasks_and_threads_are_served(client: Client, namespace: str) -> None:
+    await client.create(repository(namespace, "stuck"))
+
+    async def wait_for_godot(run: Run) -> Result:
+        await run.waiting(asyncio.Event().wait())
+        return Result()
+
+    seen = Recorder(wait_for_godot)
+    answers: dict[str, tuple[int, str]] = {}
+    async with managed(client, controller(seen, namespace)) as manager, aiohttp.ClientSession() as http:
+        await seen.started(1)
+        for profile in ("", "goroutine", "threadcreate", "cmdline", "heap"):
+            url = f"http://127.0.0.1:{manager.endpoints.metrics_port}/debug/pprof/{profile}"
+            async with http.get(url) as answer:
+                answers[profile] = (answer.status, await answer.text())
+    assert answers[""] == (200, "cmdline\ngoroutine\nthreadcreate\n")
+    stack = answers["goroutine"][1].partition(f"task gitrepository {namespace}/stuck:")[2].partition("\n\n")[0]
+    assert "in wait_for_godot" in stack
+    assert stack.index("in wait_for_godot") < stack.index("in waiting"), "outermost first"
+    assert "thread MainThread:" in answers["threadcreate"][1]
+    assert answers["cmdline"] == (200, "\0".join(sys.argv))
+    assert answers["heap"][0] == 404
+
+
 async def test_the_active_workers_are_those_that_hold_a_slot(client: Client, namespace: str) -> None:
     for name in ("a-waits", "b-works"):
         await client.create(repository(namespace, name))

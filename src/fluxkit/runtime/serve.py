@@ -1,13 +1,15 @@
 """The HTTP endpoints of a manager: metrics and probes.
 
-``/metrics`` on the metrics address, ``/healthz`` and ``/readyz`` on the health address (fluxcd/pkg ``runtime/probes``:
-both answer as soon as the process serves, leader or not). The server library is imported when serving starts.
+``/metrics`` and ``/debug/pprof/`` on the metrics address, ``/healthz`` and ``/readyz`` on the health address. The
+probes answer as soon as the process serves, leader or not (fluxcd/pkg ``runtime/probes``). The server library is
+imported when serving starts.
 """
 
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fluxkit.runtime.debug import PROFILES
 from fluxkit.runtime.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Endpoints:
         if self._metrics_addr is not None:
             app = web.Application()
             app.router.add_get("/metrics", self._get_metrics)
+            app.router.add_get("/debug/pprof/", _get_profiles)
+            app.router.add_get("/debug/pprof/{profile}", _get_profile)
             self.metrics_port = await self._listen(app, self._metrics_addr)
         if self._health_addr is not None:
             app = web.Application()
@@ -89,6 +93,21 @@ class Endpoints:
 
         body = await asyncio.to_thread(self._metrics.render)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _get_profiles(_: "web.Request") -> "web.Response":
+    from aiohttp import web
+
+    return web.Response(text="".join(f"{name}\n" for name in sorted(PROFILES)))
+
+
+async def _get_profile(request: "web.Request") -> "web.Response":
+    from aiohttp import web
+
+    profile = PROFILES.get(request.match_info["profile"])
+    if profile is None:
+        raise web.HTTPNotFound(text=f"unknown profile, available are: {', '.join(sorted(PROFILES))}\n")
+    return web.Response(text=profile())
 
 
 async def _ping(_: "web.Request") -> "web.Response":
