@@ -3,9 +3,10 @@
 Off unless the options enable plugins and executables and give a runner; the engine itself starts no process.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from fluxkit import yaml
 from fluxkit.kustomize.context import BuildContext
@@ -69,8 +70,7 @@ def _check_mount(resource: Resource, source: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class KRMFunction:
+class KRMFunction(Struct, frozen=True):
     """Generates or transforms resources by running an executable on a ResourceList."""
 
     configuration: Resource

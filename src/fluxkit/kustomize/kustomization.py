@@ -1,7 +1,9 @@
 """The kustomization file: its fields, its decoding, its deprecated parts (api ``types/kustomization.go``)."""
 
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fluxkit.kustomize.decode import (
     Context,
@@ -44,10 +46,9 @@ API_VERSION: Final = "kustomize.config.k8s.io/v1beta1"
 COMPONENT_API_VERSION: Final = "kustomize.config.k8s.io/v1alpha1"
 
 
-@dataclass(slots=True)
-class GeneratorOptions:
-    labels: dict[str, str] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
+class GeneratorOptions(Struct):
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     disable_name_suffix_hash: bool = False
     immutable: bool = False
 
@@ -63,23 +64,21 @@ class GeneratorOptions:
         )
 
 
-@dataclass(slots=True)
-class GeneratorArgs:
+class GeneratorArgs(Struct):
     """A configMapGenerator or secretGenerator entry; ``type`` is for secrets."""
 
     name: str = ""
     namespace: str = ""
     behavior: str = ""
-    literals: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    envs: list[str] = field(default_factory=list)
+    literals: list[str] = []
+    files: list[str] = []
+    envs: list[str] = []
     env: str = ""
     options: GeneratorOptions | None = None
     type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     name: str = ""
     new_name: str = ""
     new_tag: str = ""
@@ -87,45 +86,39 @@ class Image:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    pairs: dict[str, str] = field(default_factory=dict)
+class Label(Struct, frozen=True):
+    pairs: dict[str, str] = {}
     include_selectors: bool = False
     include_templates: bool = False
     include_volume_claim_templates: bool = False
     fields: tuple[FieldSpec, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PatchOptions:
+class PatchOptions(Struct, frozen=True):
     allow_name_change: bool = False
     allow_kind_change: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     path: str = ""
     patch: str = ""
     target: Selector | None = None
     options: PatchOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(Struct, frozen=True):
     name: str = ""
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FieldOptions:
+class FieldOptions(Struct, frozen=True):
     delimiter: str = ""
     index: int = 0
     encoding: str = ""
     create: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReplacementSource:
+class ReplacementSource(Struct, frozen=True):
     group: str = ""
     version: str = ""
     kind: str = ""
@@ -135,24 +128,21 @@ class ReplacementSource:
     options: FieldOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplacementTarget:
+class ReplacementTarget(Struct, frozen=True):
     select: Selector | None = None
-    reject: list[Selector | None] = field(default_factory=list)
-    field_paths: list[str] = field(default_factory=list)
+    reject: list[Selector | None] = []
+    field_paths: list[str] = []
     options: FieldOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     source: ReplacementSource | None = None
     source_value: str | None = None
     targets: list[ReplacementTarget] | None = None
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectReference:
+class ObjectReference(Struct, frozen=True):
     api_version: str = ""
     group: str = ""
     version: str = ""
@@ -168,13 +158,11 @@ class ObjectReference:
         return Gvk(self.group, parts[0], self.kind) if len(parts) == 1 else Gvk(self.group, self.version, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldReference:
+class FieldReference(Struct, frozen=True):
     field_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Struct, frozen=True):
     name: str = ""
     objref: ObjectReference = ObjectReference()
     fieldref: FieldReference = FieldReference()
@@ -198,50 +186,48 @@ class LegacySortOptions(NamedTuple):
     last: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SortOptions:
+class SortOptions(Struct, frozen=True):
     order: str = ""
     legacy: LegacySortOptions | None = None
 
 
-@dataclass(slots=True)
-class Kustomization:
+class Kustomization(Struct):
     """One kustomization; fields that were not given have their zero value."""
 
     kind: str = ""
     api_version: str = ""
     metadata: Any = None
-    openapi: dict[str, str] = field(default_factory=dict)
+    openapi: dict[str, str] = {}
     name_prefix: str = ""
     name_suffix: str = ""
     namespace: str = ""
-    common_labels: dict[str, str] = field(default_factory=dict)
-    labels: list[Label] = field(default_factory=list)
-    common_annotations: dict[str, str] = field(default_factory=dict)
-    patches_strategic_merge: list[str] = field(default_factory=list)
-    patches_json6902: list[Patch] = field(default_factory=list)
-    patches: list[Patch] = field(default_factory=list)
-    images: list[Image] = field(default_factory=list)
-    image_tags: list[Image] = field(default_factory=list)
-    replacements: list[Replacement] = field(default_factory=list)
-    replicas: list[Replica] = field(default_factory=list)
-    vars: list[Var] = field(default_factory=list)
+    common_labels: dict[str, str] = {}
+    labels: list[Label] = []
+    common_annotations: dict[str, str] = {}
+    patches_strategic_merge: list[str] = []
+    patches_json6902: list[Patch] = []
+    patches: list[Patch] = []
+    images: list[Image] = []
+    image_tags: list[Image] = []
+    replacements: list[Replacement] = []
+    replicas: list[Replica] = []
+    vars: list[Var] = []
     sort_options: SortOptions | None = None
-    resources: list[str] = field(default_factory=list)
-    components: list[str] = field(default_factory=list)
-    crds: list[str] = field(default_factory=list)
-    bases: list[str] = field(default_factory=list)
-    config_map_generator: list[GeneratorArgs] = field(default_factory=list)
-    secret_generator: list[GeneratorArgs] = field(default_factory=list)
+    resources: list[str] = []
+    components: list[str] = []
+    crds: list[str] = []
+    bases: list[str] = []
+    config_map_generator: list[GeneratorArgs] = []
+    secret_generator: list[GeneratorArgs] = []
     helm_globals: dict[str, Any] | None = None
-    helm_charts: list[dict[str, Any]] = field(default_factory=list)
-    helm_chart_inflation_generator: list[dict[str, Any]] = field(default_factory=list)
+    helm_charts: list[dict[str, Any]] = []
+    helm_chart_inflation_generator: list[dict[str, Any]] = []
     generator_options: GeneratorOptions | None = None
-    configurations: list[str] = field(default_factory=list)
-    generators: list[str] = field(default_factory=list)
-    transformers: list[str] = field(default_factory=list)
-    validators: list[str] = field(default_factory=list)
-    build_metadata: list[str] = field(default_factory=list)
+    configurations: list[str] = []
+    generators: list[str] = []
+    transformers: list[str] = []
+    validators: list[str] = []
+    build_metadata: list[str] = []
 
     @property
     def is_component(self) -> bool:

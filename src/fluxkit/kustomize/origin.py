@@ -1,8 +1,10 @@
 """Where resources and transformations come from: ``buildMetadata`` (api ``resource/origin.go``)."""
 
 import posixpath
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fluxkit.kustomize import yamltext
 from fluxkit.kustomize.remote import parse_repo_url
@@ -12,8 +14,7 @@ from fluxkit.kustomize.tree import text_of
 __all__ = ["Origin"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """A path below the built directory or a repository; for what is generated, the configuration that made it."""
 
     path: str = ""

@@ -5,8 +5,9 @@ leniently: unknown ones are ignored, numbers become strings where strings are wa
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from fluxkit.kustomize.context import BuildContext
 from fluxkit.kustomize.decode import Context, Record, boolean, integer, list_of, map_of, optional, string
@@ -45,20 +46,18 @@ from fluxkit.kustomize.transformers.value_add import AddTarget, ValueAddTransfor
 __all__ = ["is_builtin", "load_generator", "load_transformer"]
 
 
-@dataclass(slots=True)
-class _Meta:
+class _Meta(Struct):
     name: str = ""
     namespace: str = ""
 
 
-@dataclass(slots=True)
-class _Config:
+class _Config(Struct):
     """The fields of all plugins; each reads its own."""
 
     metadata: _Meta = field(default_factory=_Meta)
     field_specs: tuple[FieldSpec, ...] | None = None
-    annotations: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = {}
+    labels: dict[str, str] = {}
     unset_only: bool = False
     subjects: str = ""
     prefix: str = ""
@@ -69,12 +68,12 @@ class _Config:
     patch: str = ""
     target: Selector | None = None
     options: PatchOptions | None = None
-    paths: list[str] = field(default_factory=list)
+    paths: list[str] = []
     patches: str = ""
     json_op: str = ""
-    replacements: list[Replacement] = field(default_factory=list)
+    replacements: list[Replacement] = []
     value: str = ""
-    targets: list[AddTarget] = field(default_factory=list)
+    targets: list[AddTarget] = []
     target_file_path: str = ""
 
 
@@ -241,7 +240,6 @@ _TRANSFORMERS: Final[dict[str, Callable[[_Config, Loader, BuildContext], Transfo
 }
 
 
-@dataclass(slots=True)
 class _MapArgs(GeneratorArgs):
     metadata: _Meta = field(default_factory=_Meta)
 

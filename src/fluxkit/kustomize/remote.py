@@ -1,8 +1,8 @@
 """Telling Git URLs from paths, and their parts (kustomize api ``internal/git/repospec.go``)."""
 
 import re
-from dataclasses import dataclass
-from urllib.parse import parse_qs
+
+from msgspec import Struct
 
 from fluxkit.durations import parse_duration
 from fluxkit.kustomize.errors import KustomizeError
@@ -12,8 +12,7 @@ __all__ = ["RepoSpec", "is_remote_file", "parse_repo_url"]
 DEFAULT_TIMEOUT = 27.0
 
 
-@dataclass(frozen=True, slots=True)
-class RepoSpec:
+class RepoSpec(Struct, frozen=True):
     """A repository and a directory in it. ``raw`` is the URL as written, without its query."""
 
     raw: str
@@ -69,6 +68,8 @@ def parse_repo_url(url: str) -> RepoSpec | None:
         depth += -1 if part == ".." else 1
         if depth < 0:
             raise KustomizeError(f"url path exits repo: {url}")
+    from urllib.parse import parse_qs
+
     values = parse_qs(query)
     ref = (values.get("ref") or values.get("version") or [""])[0]
     return RepoSpec(

@@ -6,11 +6,10 @@ Regular expressions are Go's (RE2). Label selectors have Kubernetes' syntax: ``a
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-import re2
+from msgspec import Struct
 
 from fluxkit.kustomize.decode import Record, string
 from fluxkit.kustomize.errors import KustomizeError
@@ -22,8 +21,7 @@ __all__ = ["SELECTOR", "Selector", "compile_pattern", "label_selector", "select"
 Matcher = Callable[[Mapping[str, str]], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """Regular expressions for parts of an id, and selectors; empty ones match everything."""
 
     group: str = ""
@@ -67,17 +65,17 @@ _LITERAL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII).fullmatch
 @lru_cache(maxsize=4096)
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """An unanchored Go regular expression as a predicate. Raises :class:`KustomizeError`."""
+    if _LITERAL(pattern):
+        return lambda text: pattern in text
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
     try:
-        found = re2.compile(pattern, _options())
+        found = re2.compile(pattern, options)
     except re2.error as error:
         raise KustomizeError(f"error parsing regexp: {error}: `{pattern}`") from None
     return lambda text: found.search(text) is not None
-
-
-def _options() -> "re2.Options":
-    options = re2.Options()
-    options.log_errors = False
-    return options
 
 
 @lru_cache(maxsize=4096)

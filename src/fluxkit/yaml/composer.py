@@ -10,11 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from yaml.error import MarkedYAMLError
-from yaml.error import YAMLError as LibYAMLError
-from yaml.reader import ReaderError
-
-from fluxkit.yaml.errors import YAMLError
 from yaml import (
     AliasEvent,
     DocumentEndEvent,
@@ -25,6 +20,11 @@ from yaml import (
     StreamEndEvent,
     StreamStartEvent,
 )
+from yaml.error import MarkedYAMLError
+from yaml.error import YAMLError as LibYAMLError
+from yaml.reader import ReaderError
+
+from fluxkit.yaml.errors import YAMLError
 
 try:
     from yaml import CSafeLoader as Parser

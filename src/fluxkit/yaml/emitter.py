@@ -28,18 +28,39 @@ _WORDS: Final = frozenset(
 )
 # A # is an indicator only behind white space, a : only before it.
 _BLOCK_INDICATORS = re.compile(r"^(?:---|\.\.\.|[#,\[\]{}&*!|>'\"%@`]|[?:-](?=[ \t]|$))|:(?=[ \t]|$)|[\s\0]#", re.ASCII)
-_SPECIAL = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_SPECIAL_ASCII = re.compile("[^\n\x20-\x7e]").search
 _BREAKS: Final = "\n\r\x85\u2028\u2029"
 _BREAK = re.compile(f"[{_BREAKS}]")
 _BREAK_SPACE = re.compile(f"[{_BREAKS}] ")
 _SPACE_BREAK = re.compile(f" [{_BREAKS}]")
 _LINES = re.compile("([\n\u2028\u2029]+)")
 _FOLD = re.compile(r"(?<! ) (?! )")
-_ESCAPED = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_ESCAPED_ASCII = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 _ESCAPES: Final = {
     "\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r",
     "\x1b": "\\e", '"': '\\"', "\\": "\\\\", "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P",
 }  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _special_unicode() -> re.Pattern[str]:
+    # Large character classes take milliseconds to compile, and most texts are ASCII.
+    return re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+
+
+def _has_special(text: str) -> bool:
+    """Whether a string holds characters that only double quotes can carry."""
+    return (_SPECIAL_ASCII(text) if text.isascii() else _special_unicode().search(text)) is not None
+
+
+@lru_cache(maxsize=1)
+def _escaped_unicode() -> re.Pattern[str]:
+    return re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+
+
+def escaped(text: str) -> str:
+    """What stands between double quotes for a string."""
+    return (_ESCAPED_ASCII if text.isascii() else _escaped_unicode()).sub(_escape, text)
 
 
 def dump(value: Any) -> str:
@@ -168,7 +189,7 @@ def _style(text: str) -> str:
     """How a string is written: plain (empty), ``'``, ``"`` or ``|``."""
     if not text:
         return '"'
-    special = _SPECIAL.search(text) is not None
+    special = _has_special(text)
     breaks = _BREAK.search(text) is not None
     if "\n" in text:
         usable = not (special or text[-1] == " " or _SPACE_BREAK.search(text))
@@ -192,7 +213,7 @@ def _key(key: str) -> str | None:
     if style == "'":
         return "'" + key.replace("'", "''") + "'"
     if style == '"':
-        return '"' + _ESCAPED.sub(_escape, key) + '"'
+        return '"' + escaped(key) + '"'
     return key
 
 
@@ -247,9 +268,9 @@ def _fold(text: str, column: int, indent: str) -> str:
 
 
 def _double_quoted(text: str, column: int, indent: str) -> str:
-    escaped = _ESCAPED.sub(_escape, text)
-    if column + len(escaped) <= _WIDTH + 1:
-        return escaped
+    unfolded = escaped(text)
+    if column + len(unfolded) <= _WIDTH + 1:
+        return unfolded
     parts: list[str] = []
     after_space = False
     last = len(text) - 1
@@ -267,7 +288,7 @@ def _double_quoted(text: str, column: int, indent: str) -> str:
             after_space = True
             continue
         after_space = False
-        piece = _ESCAPED.sub(_escape, character)
+        piece = escaped(character)
         parts.append(piece)
         column += len(piece)
     return "".join(parts)
@@ -359,27 +380,20 @@ def _digits(text: str, start: int, number: int) -> tuple[int, int]:
     return end, number
 
 
-def escaped(text: str) -> str:
-    """What stands between double quotes for a string."""
-    return _ESCAPED.sub(_escape, text)
-
-
 def quoted(text: str, indent: str, *, force: bool = False) -> str:
     """A string as a scalar that is never folded; ``force`` double-quotes it where plain text would have another type.
 
     For texts whose layout is not :func:`dump`'s; a literal block is indented by ``indent``.
     """
     if force:
-        return '"' + _ESCAPED.sub(_escape, text) + '"'
+        return '"' + escaped(text) + '"'
     if "\n" in text:
         style = _style(text)
-        return (
-            _literal(text, indent)[1:].removesuffix("\n") if style == "|" else '"' + _ESCAPED.sub(_escape, text) + '"'
-        )
+        return _literal(text, indent)[1:].removesuffix("\n") if style == "|" else '"' + escaped(text) + '"'
     if not text:
         return '""'
-    if _SPECIAL.search(text):
-        return '"' + _ESCAPED.sub(_escape, text) + '"'
+    if _has_special(text):
+        return '"' + escaped(text) + '"'
     if text[0] == " " or text[-1] == " " or _BLOCK_INDICATORS.search(text):
         return "'" + text.replace("'", "''") + "'"
     return text

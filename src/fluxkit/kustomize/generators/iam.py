@@ -1,6 +1,6 @@
 """Service accounts bound to a cloud's identities (IAMPolicyGenerator)."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.identity import Scopes
@@ -9,8 +9,7 @@ from fluxkit.kustomize.resource import Resource
 __all__ = ["IAMPolicyGenerator"]
 
 
-@dataclass(frozen=True, slots=True)
-class IAMPolicyGenerator:
+class IAMPolicyGenerator(Struct, frozen=True):
     """A ServiceAccount annotated with the Google service account it acts as; ``gke`` is the only cloud."""
 
     cloud: str

@@ -1,8 +1,9 @@
 """ConfigMaps and Secrets (ConfigMapGenerator, SecretGenerator; kyaml ``yaml/datamap.go``)."""
 
 import base64
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.generators.sources import load_pairs
@@ -18,8 +19,7 @@ _LINE: Final = 70
 _BEHAVIORS: Final = frozenset(("create", "merge", "replace"))
 
 
-@dataclass(frozen=True, slots=True)
-class MapGenerator:
+class MapGenerator(Struct, frozen=True):
     """Makes one ConfigMap or Secret from an entry whose options are complete."""
 
     kind: Literal["ConfigMap", "Secret"]

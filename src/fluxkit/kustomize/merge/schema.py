@@ -9,8 +9,8 @@ object embedded below an unknown field is merged by its own kind's schema, one b
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 
@@ -22,13 +22,14 @@ __all__ = ["Schema", "SchemaNode", "custom_scopes"]
 
 SchemaNode = dict[str, Any]
 
+_FACTS: Final = Path(__file__).parent.parent / "data" / "schema-v1.21.2.json"
+
 _GVK = "x-kubernetes-group-version-kind"
 
 
 @lru_cache(maxsize=1)
 def _builtin() -> Mapping[str, Any]:
-    data = resources.files("fluxkit.kustomize").joinpath("data", "schema-v1.21.2.json").read_bytes()
-    loaded: dict[str, Any] = orjson.loads(data)
+    loaded: dict[str, Any] = orjson.loads(_FACTS.read_bytes())
     return loaded
 
 

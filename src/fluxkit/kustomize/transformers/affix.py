@@ -1,7 +1,8 @@
 """Prefixes and suffixes of names (PrefixTransformer, SuffixTransformer)."""
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit
@@ -18,8 +19,7 @@ _SKIPPED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AffixTransformer:
+class AffixTransformer(Struct, frozen=True):
     """Adds a prefix and a suffix to the fields that the specs name.
 
     Where that is ``metadata/name``, the resource remembers both: they tell equally named candidates of a reference apart.

@@ -1,8 +1,9 @@
 """Setting labels and annotations at field specs (LabelTransformer, AnnotationsTransformer)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit_path
@@ -13,8 +14,7 @@ from fluxkit.kustomize.tree import is_null, kind_name
 __all__ = ["MetadataTransformer"]
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataTransformer:
+class MetadataTransformer(Struct, frozen=True):
     """Writes the same entries into every mapping that the field specs name; values are strings."""
 
     entries: Mapping[str, str]

@@ -5,8 +5,9 @@ bindings, only those named ``default`` do, unless told otherwise; others are fix
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit_path
@@ -21,8 +22,7 @@ ALL_ACCOUNTS: Final = "allServiceAccounts"
 NONE: Final = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class NamespaceTransformer:
+class NamespaceTransformer(Struct, frozen=True):
     """``unset_only`` fills only fields without a value. Raises :class:`KustomizeError` for ids that clash."""
 
     namespace: str

@@ -1,8 +1,9 @@
 """Patches: strategic merge and JSON 6902 (PatchTransformer, PatchStrategicMergeTransformer, PatchJson6902Transformer)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fluxkit.kustomize import json6902
 from fluxkit.kustomize.errors import KustomizeError
@@ -15,8 +16,7 @@ from fluxkit.kustomize.tree import from_json, is_empty, kind_name
 __all__ = ["JSONPatchTransformer", "StrategicMergeTransformer"]
 
 
-@dataclass(frozen=True, slots=True)
-class StrategicMergeTransformer:
+class StrategicMergeTransformer(Struct, frozen=True):
     """Merges patches into the resources that they name, or one patch into the resources that ``target`` selects.
 
     ``source`` describes where the patch came from, for messages; ``naming`` words the failure to find a target;
@@ -95,8 +95,7 @@ def _normalise_metadata(patch: Resource) -> None:
     patch.strip_build_annotations()
 
 
-@dataclass(frozen=True, slots=True)
-class JSONPatchTransformer:
+class JSONPatchTransformer(Struct, frozen=True):
     """Applies JSON 6902 operations to the resources that ``target`` selects; selecting none is fine.
 
     ``track`` remembers the id that a resource had before, in case the operations change it.

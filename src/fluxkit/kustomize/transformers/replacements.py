@@ -1,8 +1,9 @@
 """Copying values between resources (ReplacementTransformer; api ``filters/replacement``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.identity import DEFAULT_NAMESPACE, Gvk, ResId
@@ -19,8 +20,7 @@ __all__ = ["ReplacementTransformer"]
 DEFAULT_PATH = "metadata.name"
 
 
-@dataclass(frozen=True, slots=True)
-class ReplacementTransformer:
+class ReplacementTransformer(Struct, frozen=True):
     """Applies replacements in order, each seeing the results of those before it.
 
     ``split_inside`` honours delimiter and index also inside structured text, as newer releases of kustomize do.

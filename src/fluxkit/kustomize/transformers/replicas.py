@@ -1,7 +1,8 @@
 """Replica counts by name (ReplicaCountTransformer)."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit
@@ -12,8 +13,7 @@ from fluxkit.kustomize.tree import Scalar, kind_name
 __all__ = ["ReplicaTransformer"]
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaTransformer:
+class ReplicaTransformer(Struct, frozen=True):
     """Sets the count on every resource that has or had the name. Raises :class:`KustomizeError` if there is none."""
 
     replica: Replica

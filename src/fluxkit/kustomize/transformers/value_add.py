@@ -1,8 +1,9 @@
 """Putting a value into fields, or into the middle of paths that fields hold (ValueAddTransformer)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import split_path
@@ -15,8 +16,7 @@ from fluxkit.kustomize.tree import is_null, kind_name, text_of
 __all__ = ["AddTarget", "ValueAddTransformer"]
 
 
-@dataclass(frozen=True, slots=True)
-class AddTarget:
+class AddTarget(Struct, frozen=True):
     """A field of the selected resources; ``file_path_position`` > 0 inserts the value into the path it holds."""
 
     selector: Selector | None = None
@@ -24,8 +24,7 @@ class AddTarget:
     file_path_position: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ValueAddTransformer:
+class ValueAddTransformer(Struct, frozen=True):
     value: str
     targets: Sequence[AddTarget]
 
