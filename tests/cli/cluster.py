@@ -5,15 +5,19 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fluxkit.timestamps import format_time
 from tests.sandbox_fixture import SandboxServer
 
-__all__ = ["GIT", "KS", "SHA1", "Cluster", "artifact", "condition"]
+__all__ = ["GIT", "KS", "NOON", "SHA1", "Cluster", "artifact", "condition"]
 
 SHA1 = "696f056df216eea4f9401adbee0ff744d4df390f"
 GIT = ("source.toolkit.fluxcd.io/v1", "GitRepository", "gitrepositories")
 KS = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "kustomizations")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+"""When events happen, less the minutes that a test asks for."""
 STAMP = "2026-01-01T00:00:00Z"
 
 Kind = tuple[str, str, str]
@@ -98,9 +102,7 @@ class Cluster:
     def event(
         self, name: str, involved: tuple[str, str], *, type: str = "Normal", minutes: int = 0, **more: Any
     ) -> None:
-        from datetime import UTC, datetime, timedelta
-
-        seen = (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        seen = format_time(NOON - timedelta(minutes=minutes))
         involved_object = {"kind": involved[0], "name": involved[1], "namespace": self.namespace}
         body = {
             "apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": self.namespace},

@@ -4,12 +4,13 @@ import threading
 import pytest
 
 from fluxkit import yaml
-from tests.cli.cluster import KS, Cluster
+from tests.cli.cluster import KS, NOON, Cluster
 from tests.cli.conftest import Flux
 
 
 @pytest.mark.contract("CLI-196", "CLI-197")
-def test_events(flux: Flux, cluster: Cluster) -> None:
+def test_events(flux: Flux, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fluxkit.cli.events.now", lambda: NOON)
     ns = cluster.namespace
     outcome = flux("events")
     assert (outcome.code, outcome.err) == (0, f"✗ No events found in {ns} namespace.\n")

@@ -73,6 +73,15 @@ def test_all_skips_what_is_empty_or_not_installed(flux: Flux, cluster: Cluster) 
     assert flux("get", "sources", "all").out == first + "\n\n"
 
 
+@pytest.mark.contract("CLI-213")
+def test_completion_offers_the_names_of_objects(flux: Flux, cluster: Cluster) -> None:
+    for name in ("apps", "api", "infra"):
+        cluster.kustomization(name)
+    assert flux("__complete", "get", "ks", "ap").out == "api\napps\n:4\n"
+    assert flux("__complete", "suspend", "ks", "api", "").out == "apps\ninfra\n:4\n"
+    assert f"{cluster.namespace}\n" in flux("__complete", "get", "ks", "-n", "test-").out
+
+
 def test_objects_of_another_namespace_are_pointed_at(flux: Flux, cluster: Cluster) -> None:
     cluster.kustomization("only-here")
     outcome = flux("get", "ks", "only-here", "-n", "default")

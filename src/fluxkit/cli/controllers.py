@@ -160,7 +160,11 @@ def _options(settings: Settings, server: str, flags: dict[str, Any]) -> "Control
     host = "" if os.environ.get("KUBERNETES_SERVICE_HOST") else "127.0.0.1"
     given = {name: value for name, value in flags.items() if value not in ("", ())}
     given["feature_gates"] = _gates(flags["feature_gates"])
-    given["storage_path"] = Path(flags["storage_path"] or artifact_dir(server))
+    if flags["storage_path"]:
+        given["storage_path"] = Path(flags["storage_path"])  # must exist, as upstream: a missing mount is a mistake
+    else:
+        given["storage_path"] = artifact_dir(server)
+        given["storage_path"].mkdir(parents=True, exist_ok=True)
     for name, port in (("storage_addr", 9090), ("metrics_addr", 8080), ("health_addr", 9440)):
         given.setdefault(name, f"{host}:{port}")
     if flags["log_file"]:

@@ -73,10 +73,14 @@ def build(directory: str | None, output: str, load_restrictor: str, reorder: str
     target = Path(output) if output else None
     if target is None:
         print(result.text, end="")
-    elif target.is_dir():
-        _write_each(target, list(result))
-    else:
-        target.write_text(result.text, encoding="utf-8")
+        return
+    try:
+        if target.is_dir():
+            _write_each(target, list(result))
+        else:
+            target.write_text(result.text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def _write_each(directory: Path, objects: list[Object]) -> None:

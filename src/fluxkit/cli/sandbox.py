@@ -71,7 +71,12 @@ def reset(dir: str, silent: bool) -> None:
         f"Are you sure you want to delete everything in the sandbox {box.directory}"
     ):
         raise CommandError("aborting")
-    found = box.reset()
+    from fluxkit.sandbox import SandboxError
+
+    try:
+        found = box.reset()
+    except SandboxError as error:
+        raise CommandError(str(error)) from error
     progress.success("sandbox reset" + ("" if found.running else ", it is not running"))
 
 
