@@ -33,6 +33,8 @@ class Trouble(Enum):
     """Answers with a web page, as a captive portal does."""
     FORBIDDEN = "forbidden"
     UNAVAILABLE = "unavailable"
+    DROP_ONCE = "drop-once"
+    """Closes the connection instead of answering, once: as servers do with connections that were idle for long."""
     RESET = "reset"
     """Closes the connection in the middle of the answer."""
 
@@ -117,6 +119,11 @@ class GitHTTPServer:
                 return web.Response(status=403)
             case Trouble.UNAVAILABLE:
                 return web.Response(status=503)
+            case Trouble.DROP_ONCE:
+                self.trouble = Trouble.NONE
+                assert request.transport is not None
+                request.transport.abort()
+                return web.Response()
             case Trouble.RESET:
                 response = web.StreamResponse(headers={"Content-Length": "1000"})
                 await response.prepare(request)

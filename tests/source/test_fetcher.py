@@ -4,9 +4,6 @@ import asyncio
 import hashlib
 import io
 import os
-import signal
-import subprocess
-import sys
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +21,7 @@ from fluxkit.source import (
     FetchOptions,
 )
 from fluxkit.source.errors import InvalidDigest
+from tests.source.dying import run_until_killed
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -281,40 +279,30 @@ async def test_cache_is_bounded_by_bytes(server: Server, tmp_path: Path) -> None
 
 
 CONSUMER = """
-import asyncio, sys
+import asyncio
 from pathlib import Path
 from fluxkit.api.source import Artifact
 from fluxkit.source import ArtifactFetcher
 
 async def main() -> None:
     fetcher = ArtifactFetcher(Path(sys.argv[1]))
-    print("ready", flush=True)
     await fetcher.fetch(Artifact(path="a", url=sys.argv[2], revision="r", digest=sys.argv[3], last_update_time=""))
 
 asyncio.run(main())
 """
 
 
-async def test_killed_consumer_leaves_nothing_for_long(server: Server, tmp_path: Path) -> None:
-    made = server.publish("a", {f"d{n}/x": os.urandom(200) for n in range(3000)})
-    consumer = subprocess.Popen(
-        [sys.executable, "-c", CONSUMER, str(tmp_path), made.url, made.digest], stdout=subprocess.PIPE
-    )
-    with consumer:
-        await asyncio.wait_for(server.asked.wait(), 20)
-        unpacking = asyncio.create_task(_until_unpacking(tmp_path))
-        await asyncio.wait_for(unpacking, 20)
-        consumer.send_signal(signal.SIGKILL)
-    assert not [path for path in trees(tmp_path) if path.name.startswith("sha256")]
+@pytest.mark.parametrize(("function", "call"), [("os.utime", 50), ("os.rename", 1)])
+async def test_killed_consumer_leaves_nothing_for_long(
+    server: Server, tmp_path: Path, function: str, call: int
+) -> None:
+    made = server.publish("a", {f"d{n}/x": b"content" for n in range(100)})
+    await run_until_killed(CONSUMER, str(tmp_path), made.url, made.digest, function=function, call=call)
+    assert [path.name[:9] for path in trees(tmp_path)] == ["unpacking"]
     async with ArtifactFetcher(tmp_path) as fetcher:
-        assert len(list(tmp_path.glob("trees-*"))) == 1
+        assert trees(tmp_path) == []
         with await fetcher.fetch(made) as tree:
-            assert len(tree.files) == 3000
-
-
-async def _until_unpacking(cache: Path) -> None:
-    while not any(cache.glob("trees-*/unpacking-*/tree/d10")):
-        await asyncio.to_thread(os.sched_yield)
+            assert len(tree.files) == 100
 
 
 async def test_living_neighbour_keeps_its_trees(server: Server, tmp_path: Path) -> None:

@@ -311,6 +311,32 @@ async def test_server_in_trouble_is_a_typed_error_and_heals(
         assert (tmp_path / f"good-{warm}" / "a.yaml").read_text() == "1"
 
 
+async def test_dead_kept_connection_is_no_failure(
+    server: GitHTTPServer, client: GitClient, repository: Repository
+) -> None:
+    repository.commit({"a.yaml": "1"})
+    remote = client.remote(server.url("fleet.git"))
+    resolved = await remote.resolve(MAIN)
+    server.trouble = Trouble.DROP_ONCE
+    assert await remote.resolve(MAIN) == resolved
+    assert server.trouble is Trouble.NONE
+
+
+async def test_moved_repository_is_followed_and_remembered(
+    server: GitHTTPServer, client: GitClient, repository: Repository, repositories: Path
+) -> None:
+    repository.commit({"a.yaml": "1"})
+    remote = client.remote(server.url("old.git"))
+    server.redirects["old.git"] = server.url("fleet.git")
+    resolved = await remote.resolve(MAIN)
+    server.requests.clear()
+    assert await remote.resolve(MAIN) == resolved
+    assert server.requests == [("POST", "/fleet.git/git-upload-pack")]
+    (repositories / "fleet.git").rename(repositories / "newest.git")
+    server.redirects["old.git"] = server.url("newest.git")
+    assert await remote.resolve(MAIN) == resolved
+
+
 async def test_server_down(client: GitClient) -> None:
     with pytest.raises(GitError, match=r"unable to list remote for 'http://127.0.0.1:1/x': dial tcp 127.0.0.1:1: "):
         await client.remote("http://127.0.0.1:1/x").resolve(MAIN)

@@ -365,7 +365,7 @@ async def test_killed_controllers_leave_a_usable_cache(
 ) -> None:
     files: dict[str, str | bytes] = {f"{n}": os.urandom(2000) for n in range(200)}
     url = server.url("fleet.git")
-    for attempt in range(5):
+    for attempt in range(3):
         files["changing"] = str(attempt)
         repository.commit(files)
         server.trouble = Trouble.HANG_PACK if attempt % 2 else Trouble.NONE

@@ -4,10 +4,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
-import signal
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from fluxkit.api.source import Artifact
 from fluxkit.source import DigestMismatch, IgnoreRules, Storage, StorageError
 from fluxkit.source.errors import InvalidDigest, PathError
 from fluxkit.source.retention import TEMPORARY_PREFIX
+from tests.source.dying import run_until_killed
 
 REVISION = "main@sha1:" + "a" * 40
 
@@ -218,59 +216,43 @@ async def test_everything_of_an_object_goes_at_once(storage: Storage) -> None:
 # --- killed writers ---
 
 WRITER = """
-import asyncio, sys
+import asyncio
 from pathlib import Path
 from fluxkit.source import IgnoreRules, Storage
 
-async def main() -> None:
-    storage = Storage(Path(sys.argv[1]), "localhost")
-    artifact = storage.artifact_for("GitRepository", "apps", "fleet", "r", "a.tar.gz")
-    while True:
-        await storage.store_tree(artifact, Path(sys.argv[2]), IgnoreRules())
-        print("stored", flush=True)
-
-asyncio.run(main())
+storage = Storage(Path(sys.argv[1]), "localhost")
+artifact = storage.artifact_for("GitRepository", "apps", "fleet", "r", "a.tar.gz")
+asyncio.run(storage.store_tree(artifact, Path(sys.argv[2]), IgnoreRules()))
 """
 
 
+@pytest.mark.parametrize(
+    ("function", "call", "whole"),
+    [
+        ("zlib.crc32", 1, False),  # nothing written yet
+        ("zlib.crc32", 3, False),  # in the middle of the content
+        ("os.fchmod", 1, False),
+        ("os.fsync", 1, False),
+        ("os.rename", 1, False),
+        ("os.fsync", 2, True),  # renamed, the directory not synced
+    ],
+)
 @pytest.mark.contract("SRC-073", "SRC-074")
-async def test_killed_writer_leaves_no_half_artifact(storage: Storage, tmp_path: Path) -> None:
+async def test_killed_writer_leaves_no_half_artifact(
+    storage: Storage, tmp_path: Path, function: str, call: int, whole: bool
+) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "data").write_bytes(os.urandom(3_000_000))
-    reference = await storage.store_tree(artifact(storage), tree, IgnoreRules())
-    directory = storage.local_path(reference).parent
-    interrupted = 0
-    for attempt in range(4):
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(storage.root), str(tree)], stdout=subprocess.PIPE
-        ) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == b"stored\n"
-            # Kill it in the middle of the next write, each time a little later.
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                sizes = [p.stat().st_size for p in _writing(directory)]
-                if sizes and sizes[0] >= attempt * 400_000:
-                    break
-            writer.send_signal(signal.SIGKILL)
-        await storage.verify(reference)
-        interrupted += len(_writing(directory))
-        await storage.sweep()
-        assert _writing(directory) == []
-    assert interrupted > 0
-    assert (await storage.store_tree(artifact(storage), tree, IgnoreRules())).digest == reference.digest
-
-
-def _writing(directory: Path) -> list[Path]:
-    found = []
-    for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
-        try:
-            path.stat()
-            found.append(path)
-        except FileNotFoundError:
-            continue
-    return found
+    old = await storage.store_tree(artifact(storage), tree, IgnoreRules())
+    (tree / "data").write_bytes(os.urandom(3_000_000))
+    new = await storage.store_tree(artifact(storage, "expected.tar.gz"), tree, IgnoreRules())
+    await run_until_killed(WRITER, str(storage.root), str(tree), function=function, call=call)
+    await storage.verify(msgspec.structs.replace(new, path=old.path) if whole else old)
+    assert len(stored_files(storage)) == (2 if whole else 3)
+    assert await storage.sweep() == (0 if whole else 1)
+    assert stored_files(storage) == ["a.tar.gz", "expected.tar.gz"]
+    assert (await storage.store_tree(artifact(storage), tree, IgnoreRules())).digest == new.digest
 
 
 async def test_sweep_leaves_living_writers_alone(storage: Storage) -> None:

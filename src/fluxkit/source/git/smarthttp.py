@@ -32,6 +32,9 @@ __all__ = ["HTTPPool", "Listing"]
 _MAX_RESPONSE: Final = 256 << 20
 _MAX_REDIRECTS: Final = 5
 _MAX_CONTEXTS: Final = 64
+_MAX_REMEMBERED: Final = 4096
+_KEEP_ALIVE: Final = 90.0
+"""Seconds an idle connection is kept: longer than the usual interval of a minute."""
 _DISCOVERY: Final = "info/refs"
 _QUERY: Final = "service=git-upload-pack"
 
@@ -65,14 +68,18 @@ class HTTPPool:
         """
         base = self._version_two.get(url)
         if base is not None:
-            answer = await self._post(base, auth, prefixes, proxy)
+            try:
+                _, answer = await self._post(base, auth, prefixes, proxy, url)
+            except GitError:
+                answer = None
             if answer is not None:
                 return Listing(answer, base, auth)
-            del self._version_two[url]
+            # A kept connection has died, or the repository moved, or is down: the long way tells which.
+            self._version_two.pop(url, None)
         return await self._discover(url, auth, prefixes, proxy)
 
     async def _discover(self, url: str, auth: GitAuth, prefixes: Sequence[str], proxy: str) -> Listing:
-        base = url.rstrip("/")
+        base, given = url.rstrip("/"), auth
         for _ in range(_MAX_REDIRECTS + 1):
             status, location, kind, body = await self._request(
                 "GET", f"{base}/{_DISCOVERY}?{_QUERY}", auth, proxy, url=url
@@ -93,20 +100,27 @@ class HTTPPool:
             if lines and lines[0].startswith(b"# service="):
                 del lines[0]
             if lines and lines[0].strip() == b"version 2":
-                listing = await self._post(base, auth, prefixes, proxy)
+                status, listing = await self._post(base, auth, prefixes, proxy, url)
                 if listing is None:
+                    _check_status(status, url)
                     raise GitError(f"unable to list remote for '{url}': the server refused to list references")
-                if base == url.rstrip("/"):
-                    self._version_two[url] = base
-                    while len(self._version_two) > 4096:
-                        self._version_two.popitem(last=False)
+                if auth is given:
+                    self._remember(url, base)
                 return Listing(listing, base, auth)
             return Listing(_advertised(lines), base, auth)
         except ValueError:
             raise GitError(f"unable to list remote for '{url}': the server's answer is malformed") from None
 
-    async def _post(self, base: str, auth: GitAuth, prefixes: Sequence[str], proxy: str) -> RefListing | None:
-        """One ls-refs command; None when the server does not understand it."""
+    def _remember(self, url: str, base: str) -> None:
+        """The server speaks version 2 there, and our credentials may be sent there."""
+        self._version_two[url] = base
+        if len(self._version_two) > _MAX_REMEMBERED:
+            self._version_two.popitem(last=False)
+
+    async def _post(
+        self, base: str, auth: GitAuth, prefixes: Sequence[str], proxy: str, url: str
+    ) -> tuple[int, RefListing | None]:
+        """The status of one ls-refs command, and the answer if the server understands it."""
         body = b"".join(
             (
                 pktline.encode("command=ls-refs\n"),
@@ -118,27 +132,25 @@ class HTTPPool:
             )
         )
         status, location, kind, answer = await self._request(
-            "POST", f"{base}/git-upload-pack", auth, proxy, body=body, url=base
+            "POST", f"{base}/git-upload-pack", auth, proxy, body=body, url=url
         )
-        if status in (401, 403, 404) or status >= 500:
-            _check_status(status, base)
         if location or status != 200 or kind != "application/x-git-upload-pack-result":
-            return None
+            return status, None
         refs: dict[str, str] = {}
         try:
             for line in pktline.packets(answer):
                 if line is None:
                     break
                 if line.startswith(b"ERR "):
-                    return None
+                    return status, None
                 commit, name, *attributes = line.decode("utf-8", "surrogateescape").rstrip("\n").split(" ")
                 refs[name] = commit
                 for attribute in attributes:
                     if attribute.startswith("peeled:"):
                         refs[name + PEELED] = attribute.removeprefix("peeled:")
         except ValueError:
-            raise GitError(f"unable to list remote for '{base}': the server's answer is malformed") from None
-        return RefListing(refs)
+            raise GitError(f"unable to list remote for '{url}': the server's answer is malformed") from None
+        return status, RefListing(refs)
 
     async def _request(
         self, method: str, address: str, auth: GitAuth, proxy: str, *, body: bytes | None = None, url: str
@@ -156,7 +168,12 @@ class HTTPPool:
             headers |= proxy_headers
         if self._session is None:
             # Cookies of one tenant must not reach the requests of another.
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout())
+            self._session = aiohttp.ClientSession(
+                # No limit on connections: hung servers must not use up those of the others.
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(),
+            )
         context = await self._context(auth) if address.startswith("https:") else True
         try:
             async with self._session.request(
