@@ -22,12 +22,13 @@ class Pair:
 class Authority:
     """A certificate authority and what it signed. Its certificate lacks key identifiers, as many clusters' do."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, above: "Authority | None" = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
-        made = _builder(self._name, self._name, self._key)
+        signer = above or self
+        made = _builder(self._name, signer._name, self._key)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        self._certificate = made.sign(self._key, hashes.SHA256())
+        self._certificate = made.sign(signer._key, hashes.SHA256())
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def server(self, *names: str) -> Pair:

@@ -11,7 +11,7 @@ from fluxkit.kube import Client, ClusterConfig, errors
 from fluxkit.kube.credentials import CertificateFiles, CertificatePair, Identity, StaticCredentials
 from fluxkit.kube.tls import TLSConfig, build_context
 
-from .pki import Pair, authority, encrypted, server_context, stranger
+from .pki import Authority, Pair, authority, encrypted, server_context, stranger
 from .scripted import ScriptedServer, scripted
 
 
@@ -46,6 +46,12 @@ async def test_the_given_authority_is_trusted_and_no_other(tmp_path: Path) -> No
                 await ask(server, config)
             assert caught.value.permanent
             assert not caught.value.sent
+
+
+async def test_an_intermediate_authority_may_be_the_one_that_is_trusted(tmp_path: Path) -> None:
+    intermediate = Authority("intermediate", above=authority())
+    async with scripted(tls=server_context(tmp_path, intermediate.server("127.0.0.1"))) as server:
+        assert await ask(server, TLSConfig(ca=intermediate.pem))
 
 
 async def test_server_name(tmp_path: Path) -> None:

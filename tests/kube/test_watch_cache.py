@@ -190,7 +190,11 @@ async def test_a_restarting_server(unused_tcp_port: int) -> None:
         assert client.stats.requests["list"] == client.stats.retries["list"] + 1
 
 
-async def test_a_kind_that_comes_and_goes() -> None:
+async def test_a_kind_that_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Waits so long that only being told of the new kind can end them.
+    monkeypatch.setattr("fluxkit.kube.cache._UNSERVED_CAP", 1000.0)
+    monkeypatch.setattr("fluxkit.kube.cache._BACKOFF_BASE", 1000.0)
+    monkeypatch.setattr("fluxkit.kube.cache.random.uniform", lambda low, high: high)
     definition = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

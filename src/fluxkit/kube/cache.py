@@ -69,7 +69,7 @@ class WatchCache:
         self._next_handler = 0
         self._waiters: set[asyncio.Future[None]] = set()
         self._progressed = False
-        """Whether the present attempt to follow the server has brought an event."""
+        """Whether the present attempt to follow the server has got further than those before it."""
         self._ended: BaseException | None = None
 
     def __repr__(self) -> str:
@@ -210,7 +210,9 @@ class WatchCache:
             await self._tell(self._store.replace(listed.items), listed.resource_version)
             self._synced.set()
             self._wake()
-        started = asyncio.get_running_loop().time()
+            # Not progress after an answer that made this list necessary: listing for ever gets nobody further.
+            self._progressed = not isinstance(self.last_error, Expired | NotFound)
+        started, heard = asyncio.get_running_loop().time(), False
         async with aclosing(
             self._client.watch(
                 self.gvk,
@@ -221,10 +223,10 @@ class WatchCache:
             )
         ) as events:
             async for event in events:
-                self._progressed = True
+                self._progressed = heard = True
                 self._recovered()
                 await self._tell(self._store.apply(event), event.resource_version)
-        if not self._progressed and asyncio.get_running_loop().time() - started < _SHORT_WATCH:
+        if not heard and asyncio.get_running_loop().time() - started < _SHORT_WATCH:
             raise KubeError(f"watch of {self.gvk}: the server ended it at once")
         self._recovered()
 
