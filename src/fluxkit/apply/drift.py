@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from fluxkit.apply.managedfields import CleanupRules, own_entry
 from fluxkit.apply.ownership import KUSTOMIZE_GROUP, Owner
 from fluxkit.apply.sharedwatch import Scope, SharedWatch, SharedWatches
-from fluxkit.apply.state import AppliedState, ObjectState, fingerprint, resource_version
+from fluxkit.apply.state import AppliedState, Fingerprint, ObjectState, fingerprint
 from fluxkit.kube import Client
 from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ObjectRef, labels_of, metadata_of
 
@@ -34,6 +34,8 @@ class _Kind:
     def __init__(self, watch: SharedWatch) -> None:
         self.watch = watch
         self.tracked: dict[ObjectKey, Identity] = {}
+        self.fingerprints: dict[ObjectKey, Fingerprint] = {}
+        """Of every live object, made as its event comes in: events arrive in small portions, owners ask in large."""
         self.tombstones: OrderedDict[ObjectKey, str] = OrderedDict()
         self.ready = False
         """Whether the first list has been read; stays true when the kind is no longer served."""
@@ -114,10 +116,9 @@ class DriftWatch(Generic[OwnerKey]):
 
     def unchanged(self, state: ObjectState) -> bool:
         """Whether the live object is certainly as it was when ``state`` was recorded; costs no request."""
-        live = self._live(state.ref)
-        if live is None:
+        seen = self._seen(state.ref)
+        if seen is None:
             return False
-        seen = fingerprint(live, self._any_owner, self._cleanup)
         # A cache that is behind our own write knows less than the state does; what comes later will be reported.
         return seen.uid == state.live.uid and (seen.version < state.live.version or seen.same_as(state.live))
 
@@ -134,8 +135,8 @@ class DriftWatch(Generic[OwnerKey]):
 
     def heard_of(self, ref: ObjectRef) -> tuple[str, int] | None:
         """(uid, resourceVersion) of the live object as far as the watch has come; ``None`` if it knows none."""
-        live = self._live(ref)
-        return None if live is None else (str(metadata_of(live).get("uid", "")), resource_version(live))
+        seen = self._seen(ref)
+        return None if seen is None else (seen.uid, seen.version)
 
     def _is_gone(self, owner: OwnerKey, state: ObjectState) -> bool:
         """Whether an object that the watch does not know has left, and is not merely too new for it."""
@@ -143,9 +144,9 @@ class DriftWatch(Generic[OwnerKey]):
         left = kind is not None and kind.tombstones.get(state.ref.key) == state.live.uid
         return left or (owner, state.ref.identity) in self._reported
 
-    def _live(self, ref: ObjectRef) -> Object | None:
+    def _seen(self, ref: ObjectRef) -> Fingerprint | None:
         kind = self._kinds.get(ref.gvk)
-        return kind.watch.get(ref.key) if kind is not None and kind.watch.synced else None
+        return kind.fingerprints.get(ref.key) if kind is not None and kind.watch.synced else None
 
     def _start(self, gvk: GroupVersionKind) -> _Kind:
         watch = self._watches.acquire(Scope(gvk, "", self._any_owner.name_label, metadata_only=True))
@@ -180,7 +181,10 @@ class DriftWatch(Generic[OwnerKey]):
             timer.cancel()
 
     def _heard(self, kind: _Kind, key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        if new is None:
+        if new is not None:
+            kind.fingerprints[key] = fingerprint(new, self._any_owner, self._cleanup)
+        else:
+            kind.fingerprints.pop(key, None)
             kind.tombstones[key] = str(metadata_of(old or {}).get("uid", ""))
             while len(kind.tombstones) > _TOMBSTONES:
                 kind.tombstones.popitem(last=False)
@@ -190,7 +194,7 @@ class DriftWatch(Generic[OwnerKey]):
     def _synced(self, kind: _Kind) -> None:
         kind.ready = True
         for key in list(kind.tracked):
-            if kind.watch.get(key) is None:
+            if key not in kind.fingerprints:
                 identity = kind.tracked[key]
                 for owner in list(self._owners.get(identity, ())):
                     state = self._state(owner, identity)
@@ -215,16 +219,15 @@ class DriftWatch(Generic[OwnerKey]):
     def _look(self, kind: _Kind, owner: OwnerKey, state: ObjectState) -> None:
         if not kind.ready:
             return
-        live = kind.watch.get(state.ref.key)
-        if live is None:
+        seen = kind.fingerprints.get(state.ref.key)
+        if seen is None:
             # Not in the cache: gone, if it is the very object that left; otherwise the cache has not heard of it yet.
             if kind.tombstones.get(state.ref.key) == state.live.uid:
                 self._report(owner, state.ref)
             return
-        seen = fingerprint(live, self._any_owner, self._cleanup)
         if 0 < seen.version <= state.live.version or seen.same_as(state.live):
             return
-        other = self._taken_over(live, state)
+        other = self._taken_over(kind.watch.get(state.ref.key) or {}, state)
         if other:
             if self._on_takeover is not None and (owner, state.ref.identity) not in self._reported:
                 self._reported.add((owner, state.ref.identity))

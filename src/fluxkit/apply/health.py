@@ -223,7 +223,8 @@ class _Wait:
     async def run(self, fail_fast: bool, told: Mapping[Identity, Status]) -> None:
         await self._look_once(told)
         while not self._decided(fail_fast):
-            await self._follow_pending()
+            definitions_changed, self._definitions_changed = self._definitions_changed, False
+            await self._follow_pending(definitions_changed)
             await self._wait_for_change()
             for ref in sorted(self._dirty):
                 self._judge(ref)
@@ -312,14 +313,18 @@ class _Wait:
             metadata = metadata_of(obj)
             self._owner._remember(ref.identity, str(metadata.get("uid", "")), resource_version(obj))
 
-    async def _follow_pending(self) -> None:
+    async def _follow_pending(self, definitions_changed: bool) -> None:
         """Watch what is not current yet; what is current already is taken as settled, as upstream's reader does not."""
         for ref, status in list(self.statuses.items()):
             if ref in self._followed or (status.status is StatusCode.CURRENT) or self._forgiven(ref):
                 continue
-            mapping = self._mappings.get(ref) or await self._resolve(ref)
+            mapping = self._mappings.get(ref)
             if mapping is None:
+                if self._definitions is not None and not definitions_changed:
+                    continue
                 self._follow_definitions()
+                mapping = await self._resolve(ref)
+            if mapping is None:
                 continue
             shared = self._acquire(self._scope_of(ref, mapping))
             self._followed[ref] = shared
@@ -346,7 +351,11 @@ class _Wait:
         """An unknown kind becomes known when its definition is installed."""
         if self._definitions is None:
             self._definitions = self._acquire(Scope(_CRD, metadata_only=True))
-            self._undo.append(self._definitions.listen(None, self._changed.set))
+            self._undo.append(self._definitions.listen(None, self._definition_changed))
+
+    def _definition_changed(self) -> None:
+        self._definitions_changed = True
+        self._changed.set()
 
     async def _wait_for_change(self) -> None:
         delays = [s.recheck_after for s in self.statuses.values() if s.recheck_after is not None]
