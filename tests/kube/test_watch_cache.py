@@ -13,6 +13,7 @@ from fluxkit.objects import Object
 from .scripted import (
     CONFIG_MAP,
     CORE,
+    Answer,
     ScriptedServer,
     answer,
     bookmark,
@@ -327,3 +328,42 @@ async def test_a_server_that_hangs_up_on_the_first_list() -> None:
         server.on("GET", LIST, hang_up, answer(listing(config_map("a", 1), version=10)))
         await asyncio.wait_for(cache.wait_synced(), 10)
         assert len(server.asked("GET", LIST)) == 2
+
+
+@pytest.mark.parametrize(
+    ("lists", "watches"),
+    [
+        (answer(listing(version=1)), answer(status(410, "Expired"), 410)),
+        (answer(listing(version=1)), answer(event("ERROR", status(410, "Expired")))),
+        (answer(listing(version=1)), answer(b"")),
+        (answer(listing(version=1)), answer(b"garbage\n")),
+        (answer(listing(version=1)), answer(status(404, "NotFound"), 404)),
+        (answer(listing(version=1)), answer(status(403, "Forbidden"), 403)),
+        (answer(status(403, "Forbidden"), 403), answer(b"")),
+        (answer(b"<html>"), answer(b"")),
+    ],
+)
+async def test_a_server_that_always_fails_is_never_asked_in_a_tight_loop(
+    lists: Answer, watches: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    waits: list[float] = []
+    enough = asyncio.Event()
+
+    async def woken(woken_by: asyncio.Event | None, seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) == 9:
+            enough.set()
+            await asyncio.Event().wait()
+        return False
+
+    monkeypatch.setattr("fluxkit.kube.cache._woken", woken)
+    monkeypatch.setattr("fluxkit.kube.cache.random.uniform", lambda low, high: high)
+    async with scripted() as server, connected(server) as client:
+        server.on("GET", LIST, lists)
+        server.on("WATCH", LIST, watches)
+        async with running(client):
+            await asyncio.wait_for(enough.wait(), 20)
+    assert waits[0] == 0.5
+    assert waits == sorted(waits)
+    assert waits[-1] in (30.0, 10.0)
