@@ -45,34 +45,34 @@ class Rig:
             await rig.server.run()
             stack.push_async_callback(rig.server.stop)
             async with rig.connected():
-                await rig.install()
                 await rig.controllers.run()
                 stack.push_async_callback(rig.controllers.stop)
                 yield rig
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """A client and caches for the calling event loop."""
+        """A client and synced caches for the calling event loop; installs the custom resources if need be."""
         config = ClusterConfig.load(str(self.cluster.kubeconfig))
         async with Client(config, field_manager="testbed") as self.client:
+            await self._install()
             self.kustomizations = WatchCache(self.client, Kustomization.GVK)
             self.sources = WatchCache(self.client, GitRepository.GVK)
             tasks = [asyncio.create_task(cache.run()) for cache in (self.kustomizations, self.sources)]
             try:
+                for cache in (self.kustomizations, self.sources):
+                    await cache.wait_synced()
                 yield
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
 
-    async def install(self) -> None:
+    async def _install(self) -> None:
         """What ``flux install`` does."""
         await self.client.apply(_namespace("flux-system"), field_manager="flux")
         for definition in crds():
             await self.client.apply(definition, field_manager="flux")
         self.client.invalidate_discovery()
-        for cache in (self.kustomizations, self.sources):
-            await cache.wait_synced()
 
     async def create_repository(self, name: str) -> Repository:
         """An empty repository that the Git server serves as ``<name>.git``."""
