@@ -182,6 +182,36 @@ async def test_a_run_that_does_not_end_is_left_behind_after_the_grace_period(cli
         await subject.wait_for_runs(1)
 
 
+async def test_a_waiting_run_cleans_up_even_if_the_only_slot_is_never_given_back(
+    client: Client, namespace: str
+) -> None:
+    for name in ("a-waits", "b-stuck"):
+        await client.create(repository(namespace, name))
+    release, cleaned = asyncio.Event(), asyncio.Event()
+
+    async def work(run: Run) -> Result:
+        if run.key.name == "a-waits":
+            try:
+                await run.waiting(asyncio.Event().wait())
+            finally:
+                cleaned.set()
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+        return Result()
+
+    seen = Recorder(work)
+    subject = controller(seen, namespace, concurrency=1)
+    async with managed(client, subject, graceful_timeout=0.05):
+        await seen.started(2)
+    assert cleaned.is_set()
+    release.set()
+    async with asyncio.timeout(DEADLINE):
+        await subject.wait_for_runs(1)
+
+
 async def test_a_service_that_fails_ends_the_manager(client: Client, namespace: str) -> None:
     class Failing:
         async def run(self) -> None:

@@ -69,6 +69,8 @@ async def test_a_job_that_needs_too_much_memory_fails_alone(pool: WorkerPool) ->
     with pytest.raises(WorkerMemory, match="more than 64 MiB"):
         await pool.run(jobs.allocate, 100 * MIB, timeout=LONG)
     assert await pool.run(jobs.allocate, 20 * MIB, timeout=LONG) == 20 * MIB
+    with pytest.raises(WorkerMemory):
+        await pool.run(jobs.allocate, 100 * MIB, timeout=LONG)
 
 
 async def test_a_result_that_is_too_large_is_refused(pool: WorkerPool) -> None:
