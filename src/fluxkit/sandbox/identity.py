@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["AUTHENTICATED", "MASTERS", "AllowAll", "Attributes", "Authorizer", "Decision", "User", "certificate_user"]
+__all__ = ["AUTHENTICATED", "MASTERS", "Attributes", "Authorizer", "Decision", "User", "certificate_user"]
 
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
@@ -59,20 +59,6 @@ class Authorizer(Protocol):
     def rules(self, user: User, namespace: str) -> dict[str, Any]:
         """``SubjectRulesReviewStatus`` of a user in a namespace."""
         ...
-
-
-class AllowAll:
-    """Everybody who is authenticated may do everything."""
-
-    def authorize(self, attributes: Attributes) -> Decision:
-        return Decision(True)
-
-    def rules(self, user: User, namespace: str) -> dict[str, Any]:
-        return {
-            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-            "incomplete": False,
-        }
 
 
 def certificate_user(peer: Mapping[str, Any]) -> User | None:

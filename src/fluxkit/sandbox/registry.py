@@ -18,6 +18,7 @@ from fluxkit.sandbox import names, strategies
 from fluxkit.sandbox.catalog import Catalog, Resource
 from fluxkit.sandbox.conversion import convert
 from fluxkit.sandbox.fields import FieldManagement
+from fluxkit.sandbox.identity import User
 from fluxkit.sandbox.status import (
     Cause,
     StatusError,
@@ -40,6 +41,9 @@ FOREGROUND = "foregroundDeletion"
 Transform = Callable[[Object], Object]
 """From the live object (a private copy) to the wanted one."""
 
+Guard = Callable[[Resource, Object, Object | None, User | None], None]
+"""Resource, wanted object, live object, user; refuses with a StatusError."""
+
 Allocator = Callable[[Resource, Object, Object | None, bool], None]
 """Resource, object to complete in place, live object, whether it is a dry run; may refuse with a StatusError."""
 
@@ -56,6 +60,8 @@ class WriteOptions:
     """Server-side apply only: take conflicting fields over."""
     warnings: list[str] | None = None
     """Collects texts for Warning headers."""
+    user: User | None = None
+    """Who asks; None for the control plane itself, which needs nobody's leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class Registry:
         self.written: dict[str, Callable[[Object], None]] = {}
         """By storage key: called with every object that was created or changed, in the same turn of the event loop."""
 
+        self.guards: dict[str, Guard] = {}
+        """By storage key: has a last word on who may write what."""
         self.allocators: dict[str, Allocator] = {}
         """By storage key: completes an object with what only the server can grant (addresses) before it is stored."""
 
@@ -123,11 +131,17 @@ class Registry:
         return self._insert(resource, key, new, options)
 
     def _insert(self, resource: Resource, key: Key, new: Object, options: WriteOptions) -> Record:
+        self._guard(resource, new, None, options)
         self._allocate(resource, new, None, options)
         stored = convert(new, resource, to_storage=True)
         if options.dry_run:
             return Record.of(key, self.store.revision, stored, orjson.dumps(stored))
         return self._put(resource, key, stored)
+
+    def _guard(self, resource: Resource, new: Object, old: Object | None, options: WriteOptions) -> None:
+        guard = self.guards.get(resource.key)
+        if guard is not None:
+            guard(resource, new, old, options.user)
 
     def _allocate(self, resource: Resource, new: Object, old: Object | None, options: WriteOptions) -> None:
         allocate = self.allocators.get(resource.key)
@@ -288,6 +302,7 @@ class Registry:
         if subresource not in ("status", "finalize") and strategies.spec_changed(resource, old, new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate(resource, new, old)
+        self._guard(resource, new, old, options)
         self._allocate(resource, new, old, options)
         stored = convert(new, resource, to_storage=True)
         if options.dry_run:

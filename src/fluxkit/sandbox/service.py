@@ -12,7 +12,7 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from fluxkit.sandbox import bootstrap
+from fluxkit.sandbox import bootstrap, rbac
 from fluxkit.sandbox.apply import SchemaFieldManagement
 from fluxkit.sandbox.authentication import Authenticator
 from fluxkit.sandbox.builtin import builtin_resources
@@ -21,9 +21,16 @@ from fluxkit.sandbox.certificates import write_private
 from fluxkit.sandbox.directory import Credentials, Layout
 from fluxkit.sandbox.http.documents import Documents
 from fluxkit.sandbox.http.server import APIServer
-from fluxkit.sandbox.identity import AllowAll
 from fluxkit.sandbox.kubeconfig import kubeconfig
-from fluxkit.sandbox.lifecycle import Controller, Definitions, EventExpiry, GarbageCollector, NamespaceLifecycle
+from fluxkit.sandbox.lifecycle import (
+    Controller,
+    Definitions,
+    EventExpiry,
+    GarbageCollector,
+    NamespaceLifecycle,
+    RoleAggregation,
+)
+from fluxkit.sandbox.rbac import EscalationGuard, RBACAuthorizer
 from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.storage import Storage
 from fluxkit.sandbox.store import Store
@@ -54,7 +61,10 @@ def build(store: Store, credentials: Credentials, address: Callable[[], str]) ->
     registry = Registry(store, catalog, SchemaFieldManagement(schemas), SchemaTypeChecks(schemas))
     authenticator = Authenticator(credentials.token, credentials.signing_key, lambda uid: store.by_uid(uid) is not None)
     documents = Documents(catalog, address, lambda: store.failure is None)
-    return APIServer(registry, authenticator, AllowAll(), documents)
+    authorizer = RBACAuthorizer(store)
+    guard = EscalationGuard(authorizer)
+    registry.guards.update(dict.fromkeys(guard.RESOURCES, guard.check))
+    return APIServer(registry, authenticator, authorizer, documents)
 
 
 def _controllers(registry: Registry, credentials: Credentials) -> list[Controller[Any]]:
@@ -62,6 +72,7 @@ def _controllers(registry: Registry, credentials: Credentials) -> list[Controlle
         Definitions(registry).controller,
         NamespaceLifecycle(registry, credentials.authority.certificate.decode()).controller,
         GarbageCollector(registry).controller,
+        RoleAggregation(registry).controller,
     ]
 
 
@@ -86,6 +97,7 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
     server.registry.allocators["services"] = ServiceAddresses(store).allocate
     controllers = _controllers(server.registry, credentials)
     bootstrap.populate(server.registry)
+    rbac.populate(server.registry)
     workloads = Workloads(server.registry, Schemas())
     controllers.append(workloads.controller)
     tasks = [asyncio.create_task(controller.run(), name=controller.name) for controller in controllers]

@@ -1,6 +1,6 @@
 """One HTTP exchange: the request as handlers see it, and the ways to answer it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from aiohttp import web
 
 from fluxkit import yaml
 from fluxkit.sandbox.http.protobuf import MEDIA_TYPE, decode_protobuf
-from fluxkit.sandbox.identity import User
+from fluxkit.sandbox.identity import Attributes, User
 from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
 
 __all__ = ["MAX_BODY", "Exchange", "flag", "respond", "respond_error"]
@@ -27,6 +27,8 @@ class Exchange:
     request: web.BaseRequest
     user: User
     query: Mapping[str, str]
+    authorize: Callable[[Attributes], None]
+    """Raises Forbidden unless the user may do this as well."""
     warnings: list[str] = field(default_factory=list)
 
     @property

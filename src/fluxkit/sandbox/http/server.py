@@ -78,7 +78,7 @@ class APIServer:
         user = self._authenticate(request)
         path = request.path
         query = request.query
-        exchange = Exchange(request, user, query, warnings)
+        exchange = Exchange(request, user, query, self._authorize, warnings)
         info = parse_path(request.method, path, query)
         if info is None:
             if path not in _PUBLIC and not path.startswith(("/livez/", "/readyz/", "/healthz/")):
@@ -99,13 +99,31 @@ class APIServer:
         transport = request.transport
         peer = transport.get_extra_info("peercert") if transport is not None else None
         user = self.authenticator.authenticate(request.headers.get("Authorization", ""), peer)
-        if "Impersonate-User" in request.headers or "Impersonate-Group" in request.headers:
-            groups = tuple(request.headers.getall("Impersonate-Group", []))
-            wanted = self.authenticator.impersonated(request.headers, groups)
-            if wanted is not None:
-                self._authorize(Attributes(user, "impersonate", resource="users", name=wanted.name))
-                return wanted
+        if any(name in request.headers for name in ("Impersonate-User", "Impersonate-Group", "Impersonate-Uid")):
+            return self._impersonate(request, user)
         return user
+
+    def _impersonate(self, request: web.BaseRequest, user: User) -> User:
+        """The user that the headers ask for, if ``user`` may impersonate each of its parts."""
+        groups = tuple(request.headers.getall("Impersonate-Group", []))
+        wanted = self.authenticator.impersonated(request.headers, groups)
+        if wanted is None:
+            return user
+        asked = [Attributes(user, "impersonate", resource="users", name=wanted.name)]
+        if wanted.name.startswith("system:serviceaccount:"):
+            _, _, namespace, name = wanted.name.split(":", 3)
+            asked = [Attributes(user, "impersonate", resource="serviceaccounts", namespace=namespace, name=name)]
+        asked += [Attributes(user, "impersonate", resource="groups", name=group) for group in groups]
+        if wanted.uid:
+            asked.append(Attributes(user, "impersonate", "authentication.k8s.io", "v1", "uids", name=wanted.uid))
+        for key, values in wanted.extra.items():
+            asked += [
+                Attributes(user, "impersonate", "authentication.k8s.io", "v1", "userextras", key, name=value)
+                for value in values
+            ]
+        for attributes in asked:
+            self._authorize(attributes)
+        return wanted
 
     def _authorize(self, attributes: Attributes) -> None:
         decision = self.authorizer.authorize(attributes)

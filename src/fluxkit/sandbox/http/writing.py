@@ -12,6 +12,7 @@ from fluxkit.sandbox.http.negotiation import negotiate
 from fluxkit.sandbox.http.reading import Selection
 from fluxkit.sandbox.http.rendering import Rendering
 from fluxkit.sandbox.http.request import RequestInfo
+from fluxkit.sandbox.identity import Attributes
 from fluxkit.sandbox.registry import DeleteOptions, Registry, WriteOptions
 from fluxkit.sandbox.status import Cause, bad_request, invalid, success
 from fluxkit.sandbox.store import Record
@@ -26,7 +27,16 @@ def write_options(exchange: Exchange) -> WriteOptions:
         field_validation=exchange.field_validation,
         force=flag(exchange.query, "force"),
         warnings=exchange.warnings,
+        user=exchange.user,
     )
+
+
+def _authorize_creation(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> None:
+    """An apply or update that finds nothing creates: that takes the right to create."""
+    if not info.subresource and registry.find(resource, info.namespace, info.name) is None:
+        exchange.authorize(
+            Attributes(exchange.user, "create", info.group, info.version, info.resource, "", info.namespace, info.name)
+        )
 
 
 async def _answer(
@@ -46,6 +56,8 @@ async def create(registry: Registry, resource: Resource, info: RequestInfo, exch
 
 async def update(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     obj = await exchange.document()
+    if resource.key in strategies.CREATE_ON_UPDATE:
+        _authorize_creation(registry, resource, info, exchange)
     record, created = registry.update(
         resource, info.namespace, info.name, obj, write_options(exchange), subresource=info.subresource
     )
@@ -62,6 +74,7 @@ async def patch(registry: Registry, resource: Resource, info: RequestInfo, excha
                 "PatchOptions", "meta.k8s.io", "", [Cause.required("fieldManager", "is required for apply patch")]
             )
         intent = decode_object(data, yaml_allowed=True)
+        _authorize_creation(registry, resource, info, exchange)
         record, created = registry.apply(
             resource, info.namespace, info.name, intent, options, subresource=info.subresource
         )
