@@ -32,7 +32,7 @@ def test_controllers_on_this_machine(flux: Flux, cluster: Cluster, tmp_path: Pat
     line = f"2026-01-01T00:00:00Z info GitRepository/fleet.{cluster.namespace} - done \n"
     with announced(note(cluster, str(log))):
         assert flux("logs").out == line
-        outcome = flux("logs", "--follow", "--timeout=400ms")
+        outcome = flux("logs", "--follow", "--timeout=2s")
         assert (outcome.code, outcome.out, outcome.err) == (0, line, "")
         assert flux("logs", "--kind=Kustomization").out == ""
 
@@ -48,3 +48,21 @@ def test_controllers_that_log_to_a_terminal(flux: Flux, cluster: Cluster) -> Non
 def test_the_version_of_controllers_on_this_machine(flux: Flux, cluster: Cluster) -> None:
     with announced(note(cluster, "")):
         assert flux("version").out == "flux: v0.1.0\ndistribution: flux-v0.1.0\nsource-controller: v0.1.0\n"
+
+
+@pytest.mark.contract("CLI-194")
+def test_pods_of_deployments_are_preferred(flux: Flux, cluster: Cluster, tmp_path: Path) -> None:
+    """One pod of each labelled Deployment is asked; lines that are no JSON objects are left out."""
+    labels = {"app": "source-controller"}
+    spec = {
+        "replicas": 2,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "x:v1"}]}},
+    }
+    body = {"metadata": {"name": "source-controller", "labels": {"app.kubernetes.io/part-of": "flux"}}, "spec": spec}
+    cluster.server.ok("POST", f"/apis/apps/v1/namespaces/{cluster.namespace}/deployments", body)
+    waited = flux("check")  # waits until the Deployment is ready, hence until its pods exist
+    assert "✔ source-controller: deployment ready\n► x:v1\n" in waited.err
+    with announced(note(cluster, str(tmp_path / "never-read"))):
+        outcome = flux("logs", f"--flux-namespace={cluster.namespace}", "-A")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")

@@ -181,11 +181,11 @@ def test_a_failed_attempt_ends_the_command_with_its_message(flux: Flux, cluster:
 
 def test_reconcile_without_controllers_says_what_it_waited_for(flux: Flux, cluster: Cluster) -> None:
     cluster.kustomization("apps", ready=False)
-    outcome = flux("reconcile", "ks", "apps", "--timeout=700ms")
+    outcome = flux("reconcile", "ks", "apps", "--timeout=2s")
     assert outcome.code == 1
     assert outcome.err.endswith(
         f"✗ context deadline exceeded: waiting for Kustomization/{cluster.namespace}/apps (are the controllers "
-        "running?) took longer than 700ms\n"
+        "running?) took longer than 2s\n"
     )
 
 
