@@ -70,6 +70,8 @@ class WatchCache:
         self._waiters: set[asyncio.Future[None]] = set()
         self._progressed = False
         """Whether the present attempt to follow the server has got further than those before it."""
+        self._relisting = False
+        """Whether the server itself made the next list necessary, and nothing has been heard of it since."""
         self._ended: BaseException | None = None
 
     def __repr__(self) -> str:
@@ -181,9 +183,11 @@ class WatchCache:
             except Expired as error:
                 # Not an error yet: the version was compacted away, or the server was set back. List again.
                 self._version = ""
+                self._relisting = True
                 failure: KubeError = error
             except (NoMatch, NotFound) as error:
                 failure = error
+                self._relisting = isinstance(error, NotFound)
                 await self._unserved()
             except KubeError as error:
                 failure = error
@@ -194,7 +198,7 @@ class WatchCache:
             if failures > 1:
                 unserved = isinstance(failure, NoMatch | NotFound)
                 cap = min(_UNSERVED_CAP if unserved else _BACKOFF_CAP, _BACKOFF_BASE * 2 ** min(failures - 1, 16))
-                wait = max(random.uniform(0.0, cap), getattr(failure, "retry_after", None) or 0.0)
+                wait = max(random.uniform(0.0, cap), min(getattr(failure, "retry_after", None) or 0.0, _BACKOFF_CAP))
                 if await _woken(changed if unserved else None, wait):
                     failures = 1
 
@@ -210,8 +214,8 @@ class WatchCache:
             await self._tell(self._store.replace(listed.items), listed.resource_version)
             self._synced.set()
             self._wake()
-            # Not progress after an answer that made this list necessary: listing for ever gets nobody further.
-            self._progressed = not isinstance(self.last_error, Expired | NotFound)
+            # Listing again because a watch was refused is no progress: it could go on like this for ever.
+            self._progressed = not self._relisting
         started, heard = asyncio.get_running_loop().time(), False
         async with aclosing(
             self._client.watch(
@@ -220,15 +224,16 @@ class WatchCache:
                 resource_version=self._version,
                 label_selector=self.label_selector,
                 metadata_only=self.metadata_only,
+                opened=self._recovered,
             )
         ) as events:
             async for event in events:
                 self._progressed = heard = True
-                self._recovered()
+                self._relisting = False
                 await self._tell(self._store.apply(event), event.resource_version)
         if not heard and asyncio.get_running_loop().time() - started < _SHORT_WATCH:
             raise KubeError(f"watch of {self.gvk}: the server ended it at once")
-        self._recovered()
+        self._relisting = False
 
     async def _unserved(self) -> None:
         """The kind is not served: all that was known of it is gone."""
@@ -268,7 +273,8 @@ class WatchCache:
     def _recovered(self) -> None:
         if self.last_error is not None:
             log.info("following %s again", self.gvk)
-        self.last_error = None
+            self.last_error = None
+            self._wake()
 
     async def _change(self) -> None:
         """Wait until something changes."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -167,8 +167,11 @@ class Client:
         field_selector: str = "",
         metadata_only: bool = False,
         seconds: float | None = None,
+        opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Changes since ``resource_version``, until the server ends the watch (after 5 to 10 minutes, by request).
+
+        ``opened`` is called when the server has accepted the watch, which may be long before the first event.
 
         Raises :class:`Expired` when the version is too old: list again. A connection on which nothing arrives for
         longer than the server was asked to watch is given up as :class:`ConnectionFailed`. Who leaves the iteration
@@ -193,6 +196,8 @@ class Client:
         )
         what = f"watch of {_resource(mapping)}"
         async with self._transport.stream(self._as_me(request), idle_timeout=seconds + _WATCH_GRACE) as chunks:
+            if opened is not None:
+                opened()
             async with aclosing(decode_events(chunks, what=what)) as events:
                 async for event in events:
                     if metadata_only and event.type != "BOOKMARK":
