@@ -31,7 +31,6 @@ def children() -> list[str]:
     return found
 
 
-@pytest.mark.contract("SRC-159")
 async def test_idle_check_is_one_request_on_a_kept_connection(
     server: GitHTTPServer, client: GitClient, repository: Repository
 ) -> None:

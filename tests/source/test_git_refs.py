@@ -122,7 +122,7 @@ async def test_commits(remote: GitRemote, repository: Repository, tmp_path: Path
         await remote.checkout(await remote.resolve(GitReference(commit="1" * 40)), tmp_path / "absent")
 
 
-@pytest.mark.contract("SRC-143", "SRC-354")
+@pytest.mark.contract("SRC-143")
 async def test_precedence(remote: GitRemote, repository: Repository) -> None:
     commit = repository.commit({"a.yaml": "1"})
     tagged = repository.commit({"a.yaml": "2"})

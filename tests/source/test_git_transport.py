@@ -148,6 +148,12 @@ async def test_environment_names_the_proxy_unless_the_object_does(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     await remote.resolve(MAIN)
     assert proxy.targets == []
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    async with GitClient(tmp_path / "fresh") as fresh:
+        own = fresh.remote(server.url("fleet.git"), proxy=f"http://127.0.0.1:{proxy.port}")
+        await own.checkout(await own.resolve(MAIN), tmp_path / "own")
+    assert set(proxy.targets) == {server.address}
 
 
 async def test_proxy_that_is_down_is_named_without_its_credentials(server: GitHTTPServer, client: GitClient) -> None:

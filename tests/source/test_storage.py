@@ -175,7 +175,7 @@ async def aged(storage: Storage, *ages: float) -> list[Artifact]:
         ((0, 10, 10, 10), ["0", "3"]),  # equal times: each is handled
     ],
 )
-@pytest.mark.contract("SRC-101", "SRC-102", "SRC-103", "SRC-104", "SRC-106")
+@pytest.mark.contract("SRC-102", "SRC-103", "SRC-104", "SRC-106")
 async def test_garbage(storage: Storage, ages: tuple[float, ...], kept: list[str]) -> None:
     made = await aged(storage, *ages)
     if len({*ages}) < len(ages):
