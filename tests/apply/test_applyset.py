@@ -14,6 +14,7 @@ from fluxkit.apply import (
     IgnoreRule,
     IgnoreRules,
     Owner,
+    StatusCode,
     Target,
     parse_group_kinds,
 )
@@ -253,6 +254,9 @@ async def test_definitions_namespaces_and_their_content_go_in_one_apply(
     ]
     found = await client.get(GroupVersionKind(group, "v1", "Thing"), "t", f"{objects.namespace}-inner")
     assert found["spec"] == {"a": 1}
+    assert all(entry.ref in changes.state for entry in changes)
+    definition_status = changes.statuses[changes.entries[0].ref.identity]
+    assert definition_status.status is StatusCode.CURRENT
 
 
 @pytest.mark.contract("KUS-187")
@@ -367,7 +371,7 @@ def relabelled(objects: Objects, label: str) -> dict[str, Any]:
     return given
 
 
-@pytest.mark.contract("KUS-208", "KUS-209")
+@pytest.mark.contract("KUS-208", "KUS-209", "KUS-219")
 @pytest.mark.parametrize("how", ["option", "annotation"])
 async def test_force_recreates_an_object_whose_immutable_field_changed(
     apply_set: ApplySet, client: Client, objects: Objects, how: str
@@ -386,7 +390,6 @@ async def test_force_recreates_an_object_whose_immutable_field_changed(
     assert live["spec"]["selector"] == {"matchLabels": {"app": "new"}}
 
 
-@pytest.mark.contract("KUS-219", "KUS-210")
 async def test_force_never_deletes_for_a_plain_validation_error(
     apply_set: ApplySet, client: Client, objects: Objects
 ) -> None:

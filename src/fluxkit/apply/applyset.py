@@ -72,7 +72,11 @@ class _Item:
 
 
 class ApplySet:
-    """Operations on the objects of one owner, with the rights of one client."""
+    """Operations on the objects of one owner, with the rights of one client.
+
+    ``concurrency`` bounds the requests of one set. ``view`` (a drift watch) spares requests for what is known not to
+    have changed. ``watcher`` lends its watches for the waits between stages; without one the set brings its own.
+    """
 
     def __init__(
         self,
@@ -287,9 +291,13 @@ class ApplySet:
         try:
             if waiting:
                 refs = [ref_of(obj) for obj in waiting]
-                # Until they are ready they are not settled: the next run has to look at them again.
+                # Until they are ready they are not settled: after a failure the next run has to look at them again.
+                states = [state for ref in refs if (state := changes.state.get(ref)) is not None]
                 changes.state.forget(refs)
-                await self._watcher.wait_healthy(refs, timeout=timeout, fail_fast=False)
+                statuses = await self._watcher.wait_healthy(refs, timeout=timeout, fail_fast=False)
+                for state in states:
+                    changes.state.put(state)
+                changes.statuses.update({ref.identity: status for ref, status in statuses.items()})
             await wait_served(self._client, stored, later, timeout)
         except NoMatch as error:
             raise HealthCheckFailed(f"timeout waiting for: [{error}]", {}) from error
