@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from fluxkit.kustomize.errors import KustomizeError, MalformedYAML
+from fluxkit.kustomize.folding import refolded
 from fluxkit.yaml.composer import ScalarRules, compose_all, copy_tree
 from fluxkit.yaml.errors import YAMLError
 from fluxkit.yaml.scalars import (
@@ -191,7 +192,9 @@ def _split(text: str) -> Iterator[str]:
 
 def _first_document(text: str) -> Node:
     duplicates: list[tuple[str, int]] = []
-    rules = ScalarRules(_PLAIN.__getitem__, _tagged, text_of, lambda key, line: duplicates.append((key, line)))
+    rules = ScalarRules(
+        _PLAIN.__getitem__, _tagged, text_of, lambda key, line: duplicates.append((key, line)), refolded
+    )
     try:
         document = next(compose_all(text, "yaml", rules), MISSING)
     except YAMLError as error:

@@ -51,6 +51,7 @@ class ScalarRules:
     ``plain`` maps the text of an untagged plain scalar to its value (a dict with ``__missing__`` is fastest),
     ``tagged(tag, text)`` does so for explicit tags in short form (``!!int``) and may raise ValueError,
     ``key(value)`` turns a key into the string it is addressed by and raises ValueError if there is none,
+    ``folded(text)`` is asked about scalars in folded style (``>``),
     ``duplicate(key, line)`` is told of a key that its mapping already has; unless it raises, the last value wins.
     """
 
@@ -58,6 +59,7 @@ class ScalarRules:
     tagged: Callable[[str, str], Any]
     key: Callable[[Any], str]
     duplicate: Callable[[str, int], None]
+    folded: Callable[[str], str] = str
 
 
 class _Marker:
@@ -143,7 +145,10 @@ class _Composer:
                     value = plain(text)
                 else:
                     tag = event.tag
-                    value = text if tag is None or tag == "!" else self._tagged(event, text)
+                    if tag is None or tag == "!":
+                        value = text if event.style != ">" else rules.folded(text)
+                    else:
+                        value = self._tagged(event, text)
                 if event.anchor is not None:
                     anchors[event.anchor] = (value, 1)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
