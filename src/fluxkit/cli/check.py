@@ -20,7 +20,7 @@ from fluxkit.cli.cluster import NO_CLUSTER, NOT_INSTALLED, Session, run
 from fluxkit.cli.command import FluxCommand, flag, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import DURATION, SLICE
-from fluxkit.cli.get import PREVIEW
+from fluxkit.cli.help import PREVIEW
 from fluxkit.cli.installation import COMPONENTS, CRD, DEPLOYMENT, PART_OF_FLUX, cluster_info
 from fluxkit.cli.kinds import nested
 from fluxkit.cli.settings import Settings

@@ -15,7 +15,7 @@ from fluxkit.cli.cluster import Session, run
 from fluxkit.cli.command import FluxCommand, flag, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import SLICE
-from fluxkit.cli.get import PREVIEW
+from fluxkit.cli.help import PREVIEW
 from fluxkit.cli.kinds import BY_KIND, nested
 from fluxkit.cli.settings import Settings
 from fluxkit.objects import GroupVersionKind, Object

@@ -18,11 +18,10 @@ _RETRY_DELAYS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An object as it is now; ``deleted`` objects are in their last state. ``initial``: it was there from the start."""
+    """An object as it is now; ``deleted`` objects are in their last state."""
 
     object: Object
     deleted: bool = False
-    initial: bool = False
 
 
 async def changes(
@@ -39,7 +38,7 @@ async def changes(
     while True:
         try:
             listed = await client.list(gvk, namespace, label_selector=label_selector, field_selector=field_selector)
-            batch = [Change(obj, initial=first) for obj in listed.items if _is_new(obj, reported)]
+            batch = [Change(obj) for obj in listed.items if _is_new(obj, reported)]
             if first or batch:
                 yield batch
             first = False

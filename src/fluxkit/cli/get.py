@@ -12,17 +12,12 @@ from fluxkit.cli.cluster import NOT_INSTALLED, Session, run
 from fluxkit.cli.command import FluxCommand, FluxGroup, Lazy, option, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import BOOL
+from fluxkit.cli.help import PREVIEW
 from fluxkit.cli.kinds import KINDS, Kind, conditions_of, nested
 from fluxkit.cli.settings import Settings
 from fluxkit.objects import Object, key_of
 
 __all__ = ["get"]
-
-PREVIEW = (
-    "⚠️  Please note that this command is in preview and under development.\n"
-    "While we try our best to not introduce breaking changes, they may occur when\n"
-    "we adapt to new features and/or find better ways to facilitate what it does."
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from fluxkit.durations import format_duration
 if TYPE_CHECKING:
     from fluxkit.cli.command import FluxCommand, FluxGroup
 
-__all__ = ["help_of"]
+__all__ = ["PREVIEW", "help_of"]
+
+PREVIEW = (
+    "⚠️  Please note that this command is in preview and under development.\n"
+    "While we try our best to not introduce breaking changes, they may occur when\n"
+    "we adapt to new features and/or find better ways to facilitate what it does."
+)
+"""The note below the help of commands that upstream calls a preview."""
 
 
 def help_of(command: "FluxCommand | FluxGroup", ctx: click.Context) -> str:

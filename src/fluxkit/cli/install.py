@@ -67,9 +67,14 @@ def install(
     progress.success("manifests build completed")
 
     async def apply(session: Session) -> None:
+        from fluxkit.kube import errors
+
         progress.action(f"installing components in {session.namespace} namespace")
         await _refuse_foreign(session, force)
-        await _apply(session, objects)
+        try:
+            await _apply(session, objects)
+        except errors.APIError as error:
+            raise CommandError(f"install failed: {error}") from error
         progress.success("install finished")
         progress.action(f"the controllers run as a process; to start them: {_controllers_command(settings)}")
 

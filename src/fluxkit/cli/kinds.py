@@ -7,7 +7,7 @@ that serves them.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,10 @@ def _ready_message(obj: Object) -> str:
     return ready_state(obj)[1]
 
 
+def _helm_repository_success(obj: Object) -> str:
+    return _ready_message(obj) if _is_oci(obj) else _fetched(obj)
+
+
 def _never_static(obj: Object) -> bool:
     return False
 
@@ -85,8 +89,9 @@ Row = Callable[[Object], list[str]]
 class Kind:
     """One kind of Flux's.
 
-    ``verb_path`` is what follows suspend, resume, reconcile, export and delete; ``get_path`` what follows get, with the
-    aliases of its last word. ``row`` yields the cells below ``columns``, which follow NAME.
+    ``verb_path`` is what follows suspend, resume, reconcile, export and delete, ``get_path`` what follows get; the last
+    word of each has the aliases. ``row`` yields the cells below ``columns``, which follow NAME. ``success`` is what a
+    finished reconciliation is announced with. Static objects are ready without any controller.
     """
 
     gvk: GroupVersionKind
@@ -95,7 +100,6 @@ class Kind:
     get_path: tuple[str, ...]
     columns: tuple[str, ...]
     row: Row
-    plural: str
     aliases: tuple[str, ...] = ()
     get_aliases: tuple[str, ...] = ()
     success: Callable[[Object], str] = field(default=_ready_message)
@@ -188,78 +192,136 @@ def _scanned(obj: Object) -> str:
     return f"scan fetched {nested(obj, 'status', 'lastScanResult', 'tagCount') or 0} tags"
 
 
-def _source(kind: str, plural: str, word: str, columns: tuple[str, ...], row: Row, **more: Any) -> Kind:
+def _generator_row(obj: Object) -> list[str]:
+    reconcile = nested(obj, "metadata", "annotations", "source.extensions.fluxcd.io/reconcile")
+    return ["True" if reconcile == "disabled" else "False", *ready_state(obj)]
+
+
+def _source(kind: str, word: str, columns: tuple[str, ...], row: Row, **more: Any) -> Kind:
     return Kind(
-        GroupVersionKind(_SOURCE, "v1", kind), f"source {word}", ("source", word), ("sources", word), columns, row,
-        plural, success=_fetched, **more,
-    )  # fmt: skip
+        GroupVersionKind(_SOURCE, "v1", kind),
+        human=f"source {word}",
+        verb_path=("source", word),
+        get_path=("sources", word),
+        columns=columns,
+        row=row,
+        **{"success": _fetched, **more},
+    )
+
+
+def _image(kind: str, word: str, human: str, columns: tuple[str, ...], row: Row, **more: Any) -> Kind:
+    return Kind(
+        GroupVersionKind(_IMAGE, "v1", kind),
+        human=human,
+        verb_path=("image", word),
+        get_path=("images", word),
+        columns=columns,
+        row=row,
+        **more,
+    )
 
 
 # In the order in which "get all" prints them.
 KINDS: tuple[Kind, ...] = (
-    _source("OCIRepository", "ocirepositories", "oci", _REVISION_COLUMNS, _source_row),
-    _source("Bucket", "buckets", "bucket", _REVISION_COLUMNS, _source_row),
-    _source("GitRepository", "gitrepositories", "git", _REVISION_COLUMNS, _source_row),
+    _source("OCIRepository", "oci", _REVISION_COLUMNS, _source_row),
+    _source("Bucket", "bucket", _REVISION_COLUMNS, _source_row),
+    _source("GitRepository", "git", _REVISION_COLUMNS, _source_row),
     _source(
-        "HelmRepository", "helmrepositories", "helm", _REVISION_COLUMNS, _helm_repository_row, is_static=_is_oci
+        "HelmRepository",
+        "helm",
+        _REVISION_COLUMNS,
+        _helm_repository_row,
+        success=_helm_repository_success,
+        is_static=_is_oci,
     ),
-    _source("HelmChart", "helmcharts", "chart", _REVISION_COLUMNS, _chart_row),
-    _source(
-        "ExternalArtifact", "externalartifacts", "external", ("Revision", "Source", "Ready", "Message"), _external_row
+    _source("HelmChart", "chart", _REVISION_COLUMNS, _chart_row),
+    _source("ExternalArtifact", "external", ("Revision", "Source", "Ready", "Message"), _external_row),
+    _image(
+        "ImageRepository",
+        "repository",
+        "image repository",
+        ("Last scan", "Suspended", "Ready", "Message"),
+        _image_repository_row,
+        success=_scanned,
+    ),
+    _image(
+        "ImagePolicy",
+        "policy",
+        "image policy",
+        ("Image", "Tag", "Ready", "Message"),
+        _image_policy_row,
+        success=_selected,
+    ),
+    _image(
+        "ImageUpdateAutomation",
+        "update",
+        "image update automation",
+        ("Last run", "Suspended", "Ready", "Message"),
+        _image_update_row,
     ),
     Kind(
-        GroupVersionKind(_IMAGE, "v1", "ImageRepository"), "image repository", ("image", "repository"),
-        ("images", "repository"), ("Last scan", "Suspended", "Ready", "Message"), _image_repository_row,
-        "imagerepositories", success=_scanned,
-    ),
-    Kind(
-        GroupVersionKind(_IMAGE, "v1", "ImagePolicy"), "image policy", ("image", "policy"), ("images", "policy"),
-        ("Image", "Tag", "Ready", "Message"), _image_policy_row, "imagepolicies", success=_selected,
-    ),
-    Kind(
-        GroupVersionKind(_IMAGE, "v1", "ImageUpdateAutomation"), "image update automation", ("image", "update"),
-        ("images", "update"), ("Last run", "Suspended", "Ready", "Message"), _image_update_row,
-        "imageupdateautomations",
-    ),
-    Kind(
-        GroupVersionKind("helm.toolkit.fluxcd.io", "v2", "HelmRelease"), "helmrelease", ("helmrelease",),
-        ("helmreleases",), _REVISION_COLUMNS, _helm_release_row, "helmreleases", ("hr",), ("hr", "helmrelease"),
+        GroupVersionKind("helm.toolkit.fluxcd.io", "v2", "HelmRelease"),
+        human="helmrelease",
+        verb_path=("helmrelease",),
+        get_path=("helmreleases",),
+        columns=_REVISION_COLUMNS,
+        row=_helm_release_row,
+        aliases=("hr",),
+        get_aliases=("hr", "helmrelease"),
         success=lambda obj: f"applied revision {_helm_release_revision(obj)}",
     ),
     Kind(
-        GroupVersionKind("kustomize.toolkit.fluxcd.io", "v1", "Kustomization"), "kustomization", ("kustomization",),
-        ("kustomizations",), _REVISION_COLUMNS, _kustomization_row, "kustomizations", ("ks",),
-        ("ks", "kustomization"), success=_applied,
+        GroupVersionKind("kustomize.toolkit.fluxcd.io", "v1", "Kustomization"),
+        human="kustomization",
+        verb_path=("kustomization",),
+        get_path=("kustomizations",),
+        columns=_REVISION_COLUMNS,
+        row=_kustomization_row,
+        aliases=("ks",),
+        get_aliases=("ks", "kustomization"),
+        success=_applied,
     ),
     Kind(
-        GroupVersionKind(_NOTIFICATION, "v1", "Receiver"), "receiver", ("receiver",), ("receivers",),
-        ("Suspended", "Ready", "Message"), _suspendable_row, "receivers", (), ("receiver",),
+        GroupVersionKind(_NOTIFICATION, "v1", "Receiver"),
+        human="receiver",
+        verb_path=("receiver",),
+        get_path=("receivers",),
+        columns=("Suspended", "Ready", "Message"),
+        row=_suspendable_row,
+        get_aliases=("receiver",),
         success=lambda obj: "Receiver reconciliation completed",
     ),
     Kind(
-        GroupVersionKind(_NOTIFICATION, "v1beta3", "Provider"), "alert provider", ("alert-provider",),
-        ("alert-providers",), ("Ready", "Message"), lambda obj: ["True", "Provider is Ready"], "providers", (),
-        ("alert-provider",), success=lambda obj: "Provider reconciliation completed", is_static=lambda obj: True,
+        GroupVersionKind(_NOTIFICATION, "v1beta3", "Provider"),
+        human="alert provider",
+        verb_path=("alert-provider",),
+        get_path=("alert-providers",),
+        columns=("Ready", "Message"),
+        row=lambda obj: ["True", "Provider is Ready"],
+        get_aliases=("alert-provider",),
+        success=lambda obj: "Provider reconciliation completed",
+        is_static=lambda obj: True,
     ),
     Kind(
-        GroupVersionKind(_NOTIFICATION, "v1beta3", "Alert"), "alert", ("alert",), ("alerts",),
-        ("Suspended", "Ready", "Message"), lambda obj: [_suspended(obj), "True", "Alert is Ready"], "alerts", (),
-        ("alert",), success=lambda obj: "Alert reconciliation completed", is_static=lambda obj: True,
+        GroupVersionKind(_NOTIFICATION, "v1beta3", "Alert"),
+        human="alert",
+        verb_path=("alert",),
+        get_path=("alerts",),
+        columns=("Suspended", "Ready", "Message"),
+        row=lambda obj: [_suspended(obj), "True", "Alert is Ready"],
+        get_aliases=("alert",),
+        success=lambda obj: "Alert reconciliation completed",
+        is_static=lambda obj: True,
     ),
     Kind(
-        GroupVersionKind("source.extensions.fluxcd.io", "v1beta1", "ArtifactGenerator"), "artifact generator",
-        ("artifact", "generator"), ("artifacts", "generators"), ("Suspended", "Ready", "Message"),
-        lambda obj: [
-            "True" if nested(obj, "metadata", "annotations", "source.extensions.fluxcd.io/reconcile") == "disabled"
-            else "False",
-            *ready_state(obj),
-        ],
-        "artifactgenerators", (), ("generator",),
+        GroupVersionKind("source.extensions.fluxcd.io", "v1beta1", "ArtifactGenerator"),
+        human="artifact generator",
+        verb_path=("artifact", "generator"),
+        get_path=("artifacts", "generators"),
+        columns=("Suspended", "Ready", "Message"),
+        row=_generator_row,
+        get_aliases=("generator",),
     ),
-)  # fmt: skip
+)
 
 BY_KIND: dict[str, Kind] = {kind.kind: kind for kind in KINDS}
-
-
-def with_verb_paths(kinds: Iterable[Kind]) -> dict[tuple[str, ...], Kind]:
-    return {kind.verb_path: kind for kind in kinds}

@@ -11,7 +11,7 @@ import click
 from fluxkit.cli.cluster import Session, run
 from fluxkit.cli.command import FluxCommand, FluxGroup, Lazy, flag, switch
 from fluxkit.cli.errors import CommandError
-from fluxkit.cli.get import PREVIEW
+from fluxkit.cli.help import PREVIEW
 from fluxkit.cli.kinds import BY_KIND, nested
 from fluxkit.cli.settings import Settings
 from fluxkit.objects import GroupKind, Object
