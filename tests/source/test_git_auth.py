@@ -55,7 +55,7 @@ def test_encrypted_key_without_password(tmp_path: Path, form: str) -> None:
     keys = {}
     for name, passphrase in (("plain", ""), ("locked", "opensesame")):
         path = tmp_path / name
-        arguments = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", passphrase, "-f", str(path)]
+        arguments = ["ssh-keygen", "-q", "-t", "ecdsa", "-a", "1", "-N", passphrase, "-f", str(path)]
         subprocess.run([*arguments, *([] if form == "openssh" else ["-m", form])], check=True)
         keys[name] = path.read_bytes()
     assert not is_encrypted(keys["plain"])

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def keygen(path: Path, passphrase: str = "", kind: str = "ed25519") -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", str(path)], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-a", "1", "-N", passphrase, "-f", str(path)], check=True)
     return path.with_suffix(".pub").read_text()
 
 

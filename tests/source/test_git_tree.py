@@ -12,6 +12,7 @@ import pytest
 from fluxkit.api.source import GitReference
 from fluxkit.source import GitAuth, GitClient, GitError, GitRemote, IgnoreRules, Storage, archive
 from fluxkit.source.errors import UnsafeTree
+from fluxkit.source.git import export
 from fluxkit.source.git.mirror import MirrorCache
 from fluxkit.source.git.submodules import auth_for, parse_modules, resolve_url
 from tests.githttp import GitHTTPServer, Trouble
@@ -81,6 +82,19 @@ async def test_entry_that_is_file_and_directory_fails(
     repository.commit_tree(repository.tree([("100644", "a", blob), ("40000", "a", inner)]))
     with pytest.raises(UnsafeTree, match=r"'a'.*twice"):
         await remote.checkout(await remote.resolve(MAIN), tmp_path / "tree")
+
+
+async def test_tree_that_multiplies_itself_ends_early(
+    remote: GitRemote, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = repository.tree([("100644", "x", repository.blob("x"))])
+    for _ in range(10):  # ten billion files out of a dozen objects
+        tree = repository.tree([("40000", str(n), tree) for n in range(10)])
+    repository.commit_tree(tree)
+    monkeypatch.setattr(export, "_MAX_ENTRIES", 20_000)
+    with pytest.raises(UnsafeTree, match="more than 20000 files"):
+        await remote.checkout(await remote.resolve(MAIN), tmp_path / "tree")
+    assert not (tmp_path / "tree").exists()
 
 
 async def test_large_file_costs_little_memory(remote: GitRemote, repository: Repository, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ none; hence nothing in a tree can lead a write outside the target. Names that gi
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from fluxkit.source.git.process import GitFailed, read_git
 
 __all__ = ["Commit", "Damaged", "Signature", "TreeEntry", "export", "list_tree", "parse_commit", "read_commits"]
 
-_MAX_ENTRIES: Final = 1_000_000
+_MAX_ENTRIES = 500_000
+"""Files and directories of one commit; a few objects that name each other can claim billions."""
 _MAX_COMMIT: Final = 16 << 20
 # What HFS+ ignores and NTFS strips or abbreviates (git's verify_path, CVE-2014-9390 and after).
 _IGNORABLE: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
@@ -98,7 +100,7 @@ def _tree_entries(output: BinaryIO) -> list[TreeEntry]:
         for record in records:
             facts, _, name = record.partition(b"\t")
             mode, kind, sha = facts.decode("ascii").split(" ")
-            entry = TreeEntry(mode, kind, sha, os.fsdecode(name))
+            entry = TreeEntry(sys.intern(mode), sys.intern(kind), sha, os.fsdecode(name))
             _check_path(entry.path)
             entries.append(entry)
         if len(entries) > _MAX_ENTRIES:
