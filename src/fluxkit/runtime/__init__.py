@@ -17,7 +17,6 @@ from fluxkit.runtime import conditions, finalizers, status
 from fluxkit.runtime.controller import Controller
 from fluxkit.runtime.election import LeaderElection, election_id
 from fluxkit.runtime.events import EventRecorder
-from fluxkit.runtime.flags import CommonOptions, FeatureGates, WatchOptions
 from fluxkit.runtime.jitter import IntervalJitter
 from fluxkit.runtime.logging import Logger, get_logger
 from fluxkit.runtime.manager import LeadershipLost, Manager, Service, StopSignals
@@ -36,11 +35,9 @@ from fluxkit.runtime.workers import (
 )
 
 __all__ = [
-    "CommonOptions",
     "ConditionConflict",
     "Controller",
     "EventRecorder",
-    "FeatureGates",
     "IntervalJitter",
     "LeaderElection",
     "LeadershipLost",
@@ -56,7 +53,6 @@ __all__ = [
     "Superseded",
     "TerminalError",
     "Trigger",
-    "WatchOptions",
     "WorkQueue",
     "WorkerCrashed",
     "WorkerError",
