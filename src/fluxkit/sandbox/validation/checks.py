@@ -3,7 +3,7 @@
 from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.status import Cause, StatusError, bad_request
-from fluxkit.sandbox.validation import rules, structural
+from fluxkit.sandbox.validation import cel, rules, structural
 from fluxkit.sandbox.validation.decoding import DecodingError, decode_builtin
 from fluxkit.sandbox.validation.defaults import apply_builtin_defaults
 from fluxkit.sandbox.validation.defaults.core import keep_allocated
@@ -58,7 +58,9 @@ class SchemaTypeChecks:
         """What is wrong with a defaulted object, as upstream words it."""
         if resource.custom is not None:
             schema = self._schemas.of(resource)
-            return structural.validate(schema, obj) if schema is not None else []
+            if schema is None:
+                return []
+            return structural.validate(schema, obj) or cel.validate_rules(schema, obj, old)
         return rules.validate_builtin(resource.gvk.group_kind, obj, old)
 
     def _refusal(self, resource: Resource, text: str) -> StatusError:
