@@ -29,7 +29,7 @@ def decode_builtin(obj: Object, schema: SchemaNode) -> tuple[Object, list[str]]:
     Raises :class:`DecodingError`.
     """
     unknown: list[str] = []
-    decoded = _object(schema, obj, "", unknown, "")
+    decoded = _object(schema, obj, "", unknown, "", schema.name)
     return decoded, unknown
 
 
@@ -55,7 +55,9 @@ def _refuse(schema: SchemaNode, value: Any, path: str, owner: str) -> DecodingEr
     return DecodingError(f"json: cannot unmarshal {found} into {where} of type {_go_type(schema)}")
 
 
-def _object(schema: SchemaNode, value: dict[str, Any], path: str, unknown: list[str], fields: str) -> dict[str, Any]:
+def _object(
+    schema: SchemaNode, value: dict[str, Any], path: str, unknown: list[str], fields: str, owner: str
+) -> dict[str, Any]:
     """``path`` names the field with list indexes (as strict errors do), ``fields`` without (as the decoder does)."""
     out: dict[str, Any] = {}
     declared = schema.properties
@@ -75,7 +77,7 @@ def _object(schema: SchemaNode, value: dict[str, Any], path: str, unknown: list[
             out[key] = child
             continue
         inner = f"{fields}.{key}" if fields and extra is None else fields or key
-        decoded = _value(node, child, f"{path}.{key}" if path else key, unknown, inner, schema.name)
+        decoded = _value(node, child, f"{path}.{key}" if path else key, unknown, inner, schema.name or owner)
         if decoded or not _vanishes(node, decoded) or key in schema.required:
             out[key] = decoded
     return out
@@ -95,7 +97,7 @@ def _value(schema: SchemaNode, value: Any, path: str, unknown: list[str], fields
     if kind == "object":
         if not isinstance(value, dict):
             raise _refuse(schema, value, fields, owner)
-        return _object(schema, value, path, unknown, fields)
+        return _object(schema, value, path, unknown, fields, owner)
     if kind == "array":
         if not isinstance(value, list):
             raise _refuse(schema, value, fields, owner)

@@ -179,8 +179,8 @@ def cron_job(obj: Object, old: Object | None) -> list[Cause]:
             found.append(causes.invalid("spec.schedule", schedule, text))
         elif not _EVERY.fullmatch(schedule):
             if len(parts) != 5:
-                text = f"expected exactly 5 fields, found {len(parts)}: {parts}"
-                found.append(causes.invalid("spec.schedule", schedule, text.replace("'", "").replace(",", "")))
+                text = f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]"
+                found.append(causes.invalid("spec.schedule", schedule, text))
             elif not all(_FIELD.fullmatch(part) for part in parts):
                 bad = next(part for part in parts if not _FIELD.fullmatch(part))
                 found.append(causes.invalid("spec.schedule", schedule, f"failed to parse int from {bad}"))
