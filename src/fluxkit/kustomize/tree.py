@@ -200,10 +200,26 @@ def _first_document(text: str) -> Node:
     except YAMLError as error:
         where = f"line {error.line}: " if error.line and error.line > 1 else ""
         raise MalformedYAML(f"MalformedYAMLError: yaml: {where}{error.problem}") from None
+    if _QUOTED_MERGE_KEY.search(text):
+        _drop_merge_keys(document)
     if duplicates and isinstance(document, dict):
         document = Duplicate(document)
         document.key, document.line = duplicates[0]
     return document
+
+
+# A quoted << is an ordinary key, but upstream clears it away when it expands the real ones.
+_QUOTED_MERGE_KEY = re.compile("[\"']<<[\"']")
+
+
+def _drop_merge_keys(node: Node) -> None:
+    if isinstance(node, dict):
+        node.pop("<<", None)
+        for value in node.values():
+            _drop_merge_keys(value)
+    elif isinstance(node, list):
+        for item in node:
+            _drop_merge_keys(item)
 
 
 class _Values(dict[Scalar, Any]):

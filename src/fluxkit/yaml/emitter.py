@@ -241,7 +241,7 @@ def _string(text: str, column: int, hanging: int, indent: str, newline_follows: 
     if style == "'":
         quoted = text.replace("'", "''")
         if _BREAK.search(quoted):
-            quoted = re.sub("([\u2028\u2029]+)(?=.)", rf"\1{indent}", quoted)
+            quoted = re.sub("([\u2028\u2029]+)(?=[^\u2028\u2029])", rf"\1{indent}", quoted)
         if column + 2 + len(quoted) <= _WIDTH + 1:
             return f" '{quoted}'"
         return f" '{_fold(quoted, column + 2, indent)}'"

@@ -10,6 +10,7 @@ import binascii
 import math
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from enum import Enum
 from typing import Final
 
@@ -158,7 +159,8 @@ def float_value(text: str) -> float:
 def json_number(value: float) -> int | float:
     """A float as it comes out of a trip through JSON: integral values that fit 64 bits are integers (``1e3``)."""
     if value.is_integer() and abs(value) < 1e21:
-        whole = int(value)
+        # JSON spells the shortest digits that give the float, and zeros behind them.
+        whole = int(Decimal(repr(value)))
         if INT64_MIN <= whole <= UINT64_MAX:
             return whole
     return value
