@@ -10,7 +10,7 @@ What it promises:
 - :class:`EventRecorder` never delays or fails a run; :class:`WorkerPool` lets untrusted work exhaust itself alone.
 
 What it refuses: knowing any kind. Names, reasons, field names and metrics are upstream's (fluxcd/pkg ``runtime`` and
-controller-runtime); ``reference`` numbers RUN-... in the contract say which.
+controller-runtime), as the items RUN-... of ``docs/contract/runtime.md`` list them.
 """
 
 from fluxkit.runtime import conditions, finalizers, status
