@@ -47,8 +47,9 @@ class _Observed:
 class LeaderElection:
     """Acquires, holds and releases one Lease.
 
-    Durations are seconds with upstream's defaults. ``identity`` tells replicas apart. ``on_change`` (the place to set
-    ``leader_election_master_status``) is called with True when the lease is acquired and with False when it is lost or released. ``pause`` waits between attempts.
+    Durations are seconds with upstream's defaults. ``identity`` tells replicas apart. ``on_change`` is called with True
+    when the lease is acquired and with False when it is lost or released: the place to set
+    ``leader_election_master_status``. ``pause`` waits between attempts.
     """
 
     def __init__(
