@@ -27,3 +27,7 @@ class Cluster:
 
     async def stop(self) -> None:
         await asyncio.to_thread(self._sandbox.stop)
+
+    async def kill(self) -> None:
+        """``kill -9``."""
+        await asyncio.to_thread(self._sandbox.kill)

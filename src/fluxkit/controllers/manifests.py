@@ -98,11 +98,11 @@ def build_manifests(request: BuildRequest) -> Manifests:
 
 
 def _located(error: KustomizeError, root: Path) -> str:
-    """The text of the error with paths as the repository has them, led by the file at fault."""
+    """The text of the error with paths as the repository has them, led by the file or the object at fault."""
     prefix = f"{os.path.realpath(root)}/"
     text = str(error).replace(prefix, "").replace(f"{root}/", "")
-    file = error.file.removeprefix(prefix).removeprefix(f"{root}/")
-    return f"{file}: {text}" if file and file not in text else text
+    place = error.file.removeprefix(prefix).removeprefix(f"{root}/") or error.resource
+    return f"{place}: {text}" if place and place not in text else text
 
 
 def _summary(obj: Object) -> str:
