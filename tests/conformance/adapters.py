@@ -13,7 +13,13 @@ class ScriptRunner:
 
     def run(self, executable: Path, resource_list: str, working_dir: Path) -> str:
         result = subprocess.run(
-            [str(executable)], input=resource_list, capture_output=True, text=True, cwd=working_dir, timeout=30, check=False
+            [str(executable)],
+            input=resource_list,
+            capture_output=True,
+            text=True,
+            cwd=working_dir,
+            timeout=30,
+            check=False,
         )
         if result.returncode != 0:
             raise KustomizeError(f"couldn't execute function: exit status {result.returncode}: {result.stderr}")
