@@ -174,6 +174,20 @@ def test_uninstall(flux: Flux, server: SandboxServer, monkeypatch: pytest.Monkey
 
     flux("install")
     deployment(server, "source-controller", "x/source-controller:v1")
+    part_of_flux = {"name": "gotk", "labels": {"app.kubernetes.io/part-of": "flux"}}
+    server.ok("POST", "/api/v1/namespaces/flux-system/services", {
+        "metadata": part_of_flux, "spec": {"ports": [{"port": 80}]},
+    })  # fmt: skip
+    server.ok("POST", "/api/v1/namespaces/flux-system/serviceaccounts", {"metadata": part_of_flux})
+    server.ok("POST", "/api/v1/namespaces/flux-system/serviceaccounts", {"metadata": {"name": "not-ours"}})
+    server.ok("POST", "/apis/networking.k8s.io/v1/namespaces/flux-system/networkpolicies", {
+        "metadata": part_of_flux, "spec": {"podSelector": {}},
+    })  # fmt: skip
+    server.ok("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", {"metadata": part_of_flux, "rules": []})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "gotk"}
+    server.ok("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+        "metadata": part_of_flux, "roleRef": role,
+    })  # fmt: skip
     path = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/default/kustomizations"
     spec = {"interval": "1m", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "x"}}
     server.ok("POST", path, {
@@ -188,6 +202,11 @@ def test_uninstall(flux: Flux, server: SandboxServer, monkeypatch: pytest.Monkey
     lines = [
         "► deleting components in flux-system namespace",
         "✔ Deployment/flux-system/source-controller deleted {}",
+        "✔ Service/flux-system/gotk deleted {}",
+        "✔ NetworkPolicy/flux-system/gotk deleted {}",
+        "✔ ServiceAccount/flux-system/gotk deleted {}",
+        "✔ ClusterRole/gotk deleted {}",
+        "✔ ClusterRoleBinding/gotk deleted {}",
         "► deleting toolkit.fluxcd.io finalizers in all namespaces",
         "✔ Kustomization/default/apps finalizers deleted {}",
         "► deleting toolkit.fluxcd.io custom resource definitions",
