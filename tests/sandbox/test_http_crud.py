@@ -1,9 +1,11 @@
 """Create, read, update, patch, delete over HTTP, with upstream's refusals."""
 
+import urllib.request
 from typing import Any
 
 import pytest
 
+from tests.sandbox.watching import eventually
 from tests.sandbox_fixture import SandboxServer
 
 MERGE = "application/merge-patch+json"
@@ -282,3 +284,39 @@ def test_list_items_of_builtin_kinds_carry_no_kind(sandbox: SandboxServer, names
 def test_errors_of_missing_and_wrong_credentials(sandbox: SandboxServer) -> None:
     status, answer = sandbox.request("GET", "/api/v1/namespaces", headers={"Authorization": "Bearer wrong"})
     assert (status, answer["reason"], answer["message"]) == (401, "Unauthorized", "Unauthorized")
+
+
+def test_sizes_are_limited(sandbox: SandboxServer, namespace: str) -> None:
+    fits = {"metadata": {"name": "fits"}, "data": {"k": "x" * (1024 * 1024)}}
+    assert sandbox.request("POST", configmaps(namespace), fits)[0] == 201
+    large = {"metadata": {"name": "large"}, "data": {"k": "x" * (1024 * 1024 + 1)}}
+    status, answer = sandbox.request("POST", configmaps(namespace), large)
+    assert (status, answer["reason"]) == (422, "Invalid")
+    assert "Too long: may not be more than 1048576 bytes" in answer["message"]
+    huge = {"metadata": {"name": "huge"}, "data": {"k": "x" * (4 * 1024 * 1024)}}
+    status, answer = sandbox.request("POST", configmaps(namespace), huge)
+    assert (status, answer["reason"]) == (413, "RequestEntityTooLarge")
+
+
+def test_deprecated_kinds_come_with_a_warning(sandbox: SandboxServer, namespace: str) -> None:
+    request = urllib.request.Request(f"{sandbox.url}/api/v1/namespaces/{namespace}/endpoints")
+    request.add_header("Authorization", f"Bearer {sandbox.token}")
+    with urllib.request.urlopen(request, timeout=30, context=sandbox.ssl_context()) as answer:
+        assert answer.headers["Warning"].startswith('299 - "v1 Endpoints is deprecated in v1.33+')
+
+
+def test_metrics(sandbox: SandboxServer, namespace: str) -> None:
+    sandbox.ok("POST", configmaps(namespace), {"metadata": {"name": "a"}})
+    text = sandbox.ok("GET", "/metrics")
+    assert 'apiserver_request_total{group="",resource="configmaps",subresource="",verb="CREATE"}' in text
+    assert 'apiserver_resource_objects{group="",resource="namespaces"}' in text
+
+
+def test_pod_logs_and_what_containers_cannot_do(sandbox: SandboxServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
+    sandbox.ok("POST", path, pod)
+    eventually(lambda: "nginx is simulated as running" in sandbox.ok("GET", f"{path}/p/log"))
+    assert sandbox.request("GET", f"{path}/p/log?container=other")[0] == 400
+    status, answer = sandbox.request("GET", f"{path}/p/exec?command=ls")
+    assert (status, "runs no containers" in answer["message"]) == (501, True)

@@ -153,3 +153,10 @@ def test_requests_are_counted(own_sandbox: SandboxServer) -> None:
     assert stats["verbs"] == {"create": 1, "list": 1}
     assert stats["resources"] == {"configmaps": {"create": 1}, "deployments.apps": {"list": 1}}
     assert stats["dryRuns"] == 1
+
+
+def test_a_client_that_leaves_ends_its_watch(own_sandbox: SandboxServer) -> None:
+    path = "/api/v1/namespaces/default/configmaps"
+    with Watch(own_sandbox, f"{path}?watch=1&resourceVersion={revision(own_sandbox, path)}"):
+        eventually(lambda: own_sandbox.stats()["watches"] == 1)
+    eventually(lambda: own_sandbox.stats()["watches"] == 0)

@@ -1,6 +1,8 @@
 """The database: what was acknowledged survives SIGKILL; revisions go on; files are private."""
 
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -111,3 +113,15 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"not a database, certainly not one" * 100)
     with pytest.raises(StorageError, match=r"state\.db"):
         Storage(tmp_path / "state.db")
+
+
+def test_a_directory_has_one_server(own_sandbox: SandboxServer) -> None:
+    root = own_sandbox.process.directory
+    second = subprocess.run(
+        [sys.executable, "-m", "fluxkit.sandbox", "--dir", str(root), "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert second.returncode == 1
+    assert "another server uses this directory" in second.stderr

@@ -6,14 +6,17 @@
 ``token``               the administrator's bearer token
 ``port``                the port, chosen at first start and kept
 ``kubeconfig``          for kubectl, flux and every other client
-``pid``, ``server.log``  of the running server
+``pid``, ``server.log``,  of the running server
+``lock``
 ======================  ==========================================================
 
 Everything is readable by its owner only.
 """
 
+import fcntl
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +73,16 @@ class Layout:
     def create(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.pki.mkdir(mode=0o700, exist_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the directory for one server; raises ``BlockingIOError`` when another one has it."""
+        with (self.root / "lock").open("wb") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(error.errno, "another server uses this directory", str(self.root)) from error
+            yield
 
     def saved_port(self) -> int:
         """The port of the last start; 0 before the first."""

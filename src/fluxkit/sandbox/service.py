@@ -20,6 +20,7 @@ from fluxkit.sandbox.catalog import Catalog
 from fluxkit.sandbox.certificates import write_private
 from fluxkit.sandbox.directory import Credentials, Layout
 from fluxkit.sandbox.http.documents import Documents
+from fluxkit.sandbox.http.exchange import MAX_BODY
 from fluxkit.sandbox.http.server import APIServer
 from fluxkit.sandbox.kubeconfig import kubeconfig
 from fluxkit.sandbox.lifecycle import (
@@ -67,6 +68,23 @@ def build(store: Store, credentials: Credentials, address: Callable[[], str]) ->
     return APIServer(registry, authenticator, authorizer, documents)
 
 
+def _http(server: APIServer) -> web.Server:
+    loop = asyncio.get_running_loop()
+
+    def request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
+
+    # A client that goes away ends its watch at once. Writes are safe to cancel: they are decided in one step.
+    return web.Server(
+        server.handle,
+        request_factory=request,
+        handler_cancellation=True,
+        access_log=None,
+        tcp_keepalive=True,
+        keepalive_timeout=600.0,
+    )
+
+
 def _controllers(registry: Registry, credentials: Credentials) -> list[Controller[Any]]:
     return [
         Definitions(registry).controller,
@@ -79,11 +97,17 @@ def _controllers(registry: Registry, credentials: Credentials) -> list[Controlle
 async def run(directory: Path, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
     """Serves a sandbox directory until ``stop`` is set; ``ready`` is called with the port once requests are answered.
 
-    Raises ``OSError`` when the port is taken and :class:`~fluxkit.sandbox.storage.StorageError` when the file is bad or
-    cannot be written any more: what was acknowledged is on disk, a restart continues from there.
+    Raises ``OSError`` when the port is taken or another server holds the directory, and
+    :class:`~fluxkit.sandbox.storage.StorageError` when the file is bad or cannot be written any more: what was
+    acknowledged is on disk, a restart continues from there.
     """
     layout = Layout(directory)
     layout.create()
+    with layout.locked():
+        await _serve(layout, port, ready, stop)
+
+
+async def _serve(layout: Layout, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
     credentials = layout.credentials()
     failures: list[BaseException] = []
 
@@ -102,7 +126,7 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
     controllers.append(workloads.controller)
     tasks = [asyncio.create_task(controller.run(), name=controller.name) for controller in controllers]
     expiry = EventExpiry(store)
-    runner = web.ServerRunner(web.Server(server.handle, access_log=None, tcp_keepalive=True, keepalive_timeout=600.0))
+    runner = web.ServerRunner(_http(server))
     await runner.setup()
     try:
         site = web.TCPSite(runner, HOST, port, ssl_context=_tls(layout), shutdown_timeout=_SHUTDOWN_SECONDS)

@@ -232,6 +232,8 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
     causes += _validate_owners(metadata.get("ownerReferences"))
     if resource.key == crds.KEY:
         causes += crds.validate(new)
+    if resource.key in ("configmaps", "secrets"):
+        causes += _validate_size(resource, new)
     for finalizer in metadata.get("finalizers") or ():
         problem = names.is_qualified_name(finalizer)
         if problem:
@@ -249,6 +251,22 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
                 )
             )
     return causes
+
+
+MAX_DATA = 1024 * 1024
+"""Bytes of all values of a ConfigMap or Secret."""
+
+
+def _validate_size(resource: Resource, new: Object) -> list[Cause]:
+    size = sum(len(value.encode()) for value in (new.get("data") or {}).values() if isinstance(value, str))
+    if resource.key == "secrets":
+        size = size * 3 // 4
+    else:
+        size += sum(len(value) * 3 // 4 for value in (new.get("binaryData") or {}).values() if isinstance(value, str))
+    if size <= MAX_DATA:
+        return []
+    field = "data" if resource.key == "secrets" else "[]"
+    return [Cause("FieldValueTooLong", field, f"Too long: may not be more than {MAX_DATA} bytes")]
 
 
 def _validate_labels(labels: Any) -> list[Cause]:

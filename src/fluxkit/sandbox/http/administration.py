@@ -24,7 +24,7 @@ from fluxkit.sandbox.status import StatusError
 if TYPE_CHECKING:
     from fluxkit.sandbox.http.server import APIServer
 
-__all__ = ["handle"]
+__all__ = ["handle", "metrics"]
 
 
 async def handle(server: "APIServer", exchange: Exchange) -> web.StreamResponse:
@@ -64,3 +64,21 @@ async def handle(server: "APIServer", exchange: Exchange) -> web.StreamResponse:
             await store.durable(store.revision)
             return respond({"revision": store.compact()})
     raise StatusError(404, "NotFound", "the sandbox has no such endpoint")
+
+
+def metrics(server: "APIServer") -> bytes:
+    """Prometheus text with the names that a real server uses for the same facts."""
+    lines = ["# TYPE apiserver_request_total counter"]
+    for (verb, resource), count in sorted(server.stats.requests.items()):
+        named, _, subresource = resource.partition("/")
+        plural, _, group = named.partition(".")
+        labels = f'group="{group}",resource="{plural}",subresource="{subresource}",verb="{verb.upper()}"'
+        lines.append(f"apiserver_request_total{{{labels}}} {count}")
+    store = server.registry.store
+    lines.append("# TYPE apiserver_resource_objects gauge")
+    for name in sorted(store.resources()):
+        plural, _, group = name.partition(".")
+        lines.append(f'apiserver_resource_objects{{group="{group}",resource="{plural}"}} {store.count(name)}')
+    lines.append("# TYPE apiserver_longrunning_requests gauge")
+    lines.append(f'apiserver_longrunning_requests{{verb="WATCH"}} {len(store.watchers())}')
+    return ("\n".join(lines) + "\n").encode()

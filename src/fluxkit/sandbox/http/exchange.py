@@ -60,10 +60,11 @@ class Exchange:
         return given or "Warn"
 
     async def body(self) -> bytes:
-        data = await self.request.read()
-        if len(data) > MAX_BODY:
-            raise StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY}")
-        return data
+        try:
+            return await self.request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            text = f"Request entity too large: limit is {MAX_BODY}"
+            raise StatusError(413, "RequestEntityTooLarge", text) from error
 
     async def document(self) -> dict[str, Any]:
         """The body as an object; raises BadRequest or UnsupportedMediaType."""

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from fluxkit.objects import Object
 from fluxkit.sandbox.authentication import Authenticator
 from fluxkit.sandbox.catalog import Catalog, Resource
 from fluxkit.sandbox.faults import Faults, Stats
 from fluxkit.sandbox.http import administration, documents, reading, reviews, subresources, watching, writing
-from fluxkit.sandbox.http.exchange import Exchange, respond_error
+from fluxkit.sandbox.http.exchange import Exchange, respond, respond_error
 from fluxkit.sandbox.http.request import RequestInfo, parse_path
 from fluxkit.sandbox.identity import Attributes, Authorizer, User
 from fluxkit.sandbox.registry import Registry
@@ -34,6 +33,12 @@ _HANDLERS: dict[str, Handler] = {
     "deletecollection": writing.delete_collection,
 }
 
+_DEPRECATED = {
+    "componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+    "endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+}
+"""Warnings for built-in kinds that are on their way out."""
+
 _PUBLIC = frozenset(["/healthz", "/livez", "/readyz", "/version"])
 """Paths that need no credentials, as upstream's ``system:public-info-viewer``."""
 
@@ -48,8 +53,6 @@ class APIServer:
     documents: "documents.Documents"
     faults: Faults = field(default_factory=Faults)
     stats: Stats = field(default_factory=Stats)
-    logs: Callable[[Object, str], list[str]] = lambda pod, container: []
-    """The log lines of a container of a Pod."""
 
     @property
     def catalog(self) -> Catalog:
@@ -85,6 +88,8 @@ class APIServer:
                 self._authorize(Attributes(user, request.method.lower(), path=path))
             if path.startswith("/sandbox/"):
                 return await administration.handle(self, exchange)
+            if path == "/metrics":
+                return respond(administration.metrics(self), content_type="text/plain; version=0.0.4")
             return await self.documents.handle(exchange)
         self.stats.count(info, dry_run="dryRun" in query)
         self._authorize(
@@ -144,8 +149,9 @@ class APIServer:
         resource = self.catalog.find(info.group, info.version, info.resource)
         if resource is None:
             return web.Response(status=404, text="404 page not found\n")
-        if resource.custom is not None and resource.custom.deprecation_warning:
-            exchange.warnings.append(resource.custom.deprecation_warning)
+        warning = resource.custom.deprecation_warning if resource.custom else _DEPRECATED.get(resource.key, "")
+        if warning:
+            exchange.warnings.append(warning)
         if info.namespace and not resource.namespaced:
             return web.Response(status=404, text="404 page not found\n")
         if info.subresource:

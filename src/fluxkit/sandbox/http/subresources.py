@@ -132,9 +132,26 @@ async def _log(server: "APIServer", resource: Resource, info: RequestInfo, excha
     wanted = exchange.query.get("container") or (containers[0] if containers else "")
     if wanted not in containers:
         raise bad_request(f"container {wanted} is not valid for pod {info.name}")
-    lines = server.logs(pod, wanted)
+    lines = _log_lines(pod, wanted)
     tail = exchange.query.get("tailLines", "")
     if tail.isdigit():
         lines = lines[-int(tail) :] if int(tail) else []
     text = "".join(f"{line}\n" for line in lines)
     return respond(text.encode(), content_type="text/plain")
+
+
+def _log_lines(pod: Object, container: str) -> list[str]:
+    """What a simulated container has to say: when it started and how it ended."""
+    lines: list[str] = []
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        if status.get("name") != container:
+            continue
+        for state in (status.get("lastState") or {}, status.get("state") or {}):
+            if "running" in state:
+                lines.append(
+                    f"{state['running'].get('startedAt')} sandbox: {status.get('image')} is simulated as running"
+                )
+            if "terminated" in state:
+                ended = state["terminated"]
+                lines.append(f"{ended.get('finishedAt')} sandbox: exited with status {ended.get('exitCode')}")
+    return lines
