@@ -9,6 +9,7 @@ Pushing works too (``http.receivepack`` is switched on). Only ``aiohttp`` and ``
 import asyncio
 import base64
 import os
+import ssl
 import subprocess
 from enum import Enum
 from pathlib import Path
@@ -32,6 +33,8 @@ class Trouble(Enum):
     """Answers with a web page, as a captive portal does."""
     FORBIDDEN = "forbidden"
     UNAVAILABLE = "unavailable"
+    DROP_ONCE = "drop-once"
+    """Closes the connection instead of answering, once: as servers do with connections that were idle for long."""
     RESET = "reset"
     """Closes the connection in the middle of the answer."""
 
@@ -39,13 +42,20 @@ class Trouble(Enum):
 class GitHTTPServer:
     """Serves bare repositories below ``root``. ``credentials`` is (user, password) or None for anonymous access."""
 
-    def __init__(self, root: Path, *, credentials: tuple[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        credentials: tuple[str, str] | None = None,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.root = root
         self.credentials = credentials
         self.bearer_token = ""
         self.trouble = Trouble.NONE
-        self.redirect_to = ""
-        """When set, discovery is redirected to this base URL."""
+        self.redirects: dict[str, str] = {}
+        """Repository name to the base URL that its discovery is redirected to."""
         self.only_version_zero = False
         """Ignore what the client says about protocol versions, as old servers do."""
         self.requests: list[tuple[str, str]] = []
@@ -54,6 +64,7 @@ class GitHTTPServer:
         """Set once a request hangs."""
         self._host = "127.0.0.1"
         self._port = port
+        self._tls = tls
         self._runner: web.AppRunner | None = None
 
     @property
@@ -61,14 +72,14 @@ class GitHTTPServer:
         return f"{self._host}:{self._port}"
 
     def url(self, repository: str) -> str:
-        return f"http://{self.address}/{repository}"
+        return f"{'https' if self._tls else 'http'}://{self.address}/{repository}"
 
     async def __aenter__(self) -> "GitHTTPServer":
         application = web.Application(client_max_size=1 << 30)
         application.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        await web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]
         return self
 
@@ -89,9 +100,10 @@ class GitHTTPServer:
         self.requests.append((request.method, request.path))
         if not self._authorized(request):
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
-        if self.redirect_to and request.path.endswith("/info/refs"):
-            raise web.HTTPMovedPermanently(f"{self.redirect_to}/info/refs?{request.query_string}")
-        body = await request.read()
+        repository, _, service = request.path.strip("/").partition("/")
+        if service == "info/refs" and repository in self.redirects:
+            raise web.HTTPMovedPermanently(f"{self.redirects[repository]}/info/refs?{request.query_string}")
+        body = await request.read()  # aiohttp has undone a gzip encoding already
         fetches = request.method == "POST" and b"command=fetch" in body
         match self.trouble:
             case Trouble.HANG:
@@ -107,6 +119,11 @@ class GitHTTPServer:
                 return web.Response(status=403)
             case Trouble.UNAVAILABLE:
                 return web.Response(status=503)
+            case Trouble.DROP_ONCE:
+                self.trouble = Trouble.NONE
+                assert request.transport is not None
+                request.transport.abort()
+                return web.Response()
             case Trouble.RESET:
                 response = web.StreamResponse(headers={"Content-Length": "1000"})
                 await response.prepare(request)
@@ -139,8 +156,6 @@ class GitHTTPServer:
             "REMOTE_USER": "git",
             "REMOTE_ADDR": "127.0.0.1",
         }
-        if encoding := request.headers.get("Content-Encoding"):
-            environment["HTTP_CONTENT_ENCODING"] = encoding
         if (protocol := request.headers.get("Git-Protocol")) and not self.only_version_zero:
             environment["HTTP_GIT_PROTOCOL"] = protocol
         process = await asyncio.create_subprocess_exec(

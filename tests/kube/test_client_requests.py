@@ -1,11 +1,13 @@
 """What the client sends, and what it makes of the answers."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import orjson
 import pytest
 
 from fluxkit.kube import Client, ClusterConfig, PatchKind, Propagation, errors
+from fluxkit.kube.watch import decode_events
 from fluxkit.objects import GroupKind, GroupVersionKind
 
 from .scripted import (
@@ -332,3 +334,21 @@ async def test_unknown_kinds() -> None:
 async def test_a_client_that_is_not_open_says_so() -> None:
     with pytest.raises(RuntimeError, match=r"not open"):
         await Client(ClusterConfig(server="http://127.0.0.1:1")).raw("GET", "/version")
+
+
+async def test_the_size_of_one_event_is_bounded_and_that_of_a_watch_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fluxkit.kube.watch._LINE_LIMIT", 400)
+    line = event("ADDED", config_map("a", 4))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield line[:100]
+            yield line[100:]
+        for _ in range(5):
+            yield b"x" * 100
+
+    seen = []
+    with pytest.raises(errors.BadResponse, match="test: an event is larger than"):
+        async for item in decode_events(chunks(), what="test"):
+            seen.append(item.type)
+    assert seen == ["ADDED"] * 10

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from fluxkit.kube import errors
 from fluxkit.objects import GroupKind, GroupVersionKind
@@ -206,3 +207,17 @@ async def test_documents_that_break_the_promise(document: Any) -> None:
         server.on("GET", "/apis", answer(document))
         with pytest.raises(errors.BadResponse, match="discovery"):
             await client.mapping(WIDGET)
+
+
+async def test_a_kind_that_is_installed_while_its_group_is_read_is_found() -> None:
+    async with scripted() as server, connected(server) as client:
+        serve_aggregated(server, aggregated())
+        await client.mapping(CONFIG_MAP)
+
+        async def too_early(request: web.Request) -> web.StreamResponse:
+            serve_aggregated(server)
+            client.invalidate_discovery()
+            return web.Response(status=404)
+
+        server.on("GET", "/apis/example.com", too_early)
+        assert (await client.mapping(WIDGET)).plural == "widgets"

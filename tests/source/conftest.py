@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fluxkit.source import GitClient
-from tests.githttp import GitHTTPServer
+from testbed.githttp import GitHTTPServer
 from tests.source.proxy import Proxy
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fluxkit.api.source import GitReference
 from fluxkit.source import GitAuth, GitClient, GitError, GitTimeout, RepositoryNotFound
-from tests.githttp import GitHTTPServer, Trouble
+from testbed.githttp import GitHTTPServer, Trouble
 from tests.source.conftest import Repository
 
 MAIN = GitReference(branch="main")

@@ -6,7 +6,7 @@ import pytest
 
 from fluxkit.api.source import GitReference
 from fluxkit.source import EmptyRepository, GitClient, GitError, GitRemote, RefNotFound, normalize_revision
-from tests.githttp import GitHTTPServer
+from testbed.githttp import GitHTTPServer
 from tests.source.conftest import Repository
 
 

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from fluxkit.api.source import GitReference
 from fluxkit.source import GitAuth, GitAuthError, GitClient, GitError
-from tests.githttp import GitHTTPServer
+from testbed.githttp import GitHTTPServer
 from tests.source.conftest import Repository
 from tests.source.proxy import Proxy
 

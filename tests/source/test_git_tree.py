@@ -15,7 +15,7 @@ from fluxkit.source.errors import UnsafeTree
 from fluxkit.source.git import export
 from fluxkit.source.git.mirror import MirrorCache
 from fluxkit.source.git.submodules import auth_for, parse_modules, resolve_url
-from tests.githttp import GitHTTPServer, Trouble
+from testbed.githttp import GitHTTPServer, Trouble
 from tests.source.conftest import Repository
 
 MAIN = GitReference(branch="main")

@@ -137,11 +137,18 @@ class _Process:
                 preload=("fluxkit.controllers.manifests",),
             )
         )
+        drift = await enter(
+            DriftWatch[ObjectKey](
+                self._client,
+                lambda owner, ref: drifted(owner, ref),
+                on_takeover=lambda owner, ref, other: taken_over(owner, ref, other),
+            )
+        )
         services = Services(
             client=self._client,
             fetcher=fetcher,
             workers=workers,
-            drift=await enter(DriftWatch[ObjectKey](self._client, lambda owner, ref: drifted(owner, ref))),
+            drift=drift,
             watcher=await enter(StatusWatcher(self._client, managed_label=_OWNER_LABEL)),
             targets=Targets(
                 self._client,
@@ -176,6 +183,11 @@ class _Process:
             controller.log.info("drift detected", {"owner": str(owner), "object": str(ref)})
             controller.enqueue(owner, trigger=Trigger(ref.gvk.kind, ref.namespace, ref.name))
 
+        def taken_over(owner: ObjectKey, ref: ObjectRef, other: str) -> None:
+            # correcting it at once would start a fight between two owners; the interval does
+            fields = {"owner": str(owner), "object": str(ref), "other": other}
+            controller.log.info("object is claimed by another Kustomization", fields)
+
         self._manager.add(controller)
 
     def _recorder(self, controller: str) -> EventRecorder:
@@ -189,4 +201,3 @@ def _advertised(host: str, port: str) -> str:
     if host in ("0.0.0.0", "[::]"):
         host = os.environ.get("HOSTNAME") or socket.gethostname()
     return f"{host or 'localhost'}:{port}"
-

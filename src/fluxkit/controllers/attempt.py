@@ -155,7 +155,7 @@ class Attempt:
         record = self._memory.build
         assert record is not None
         refs = health_refs(self._ks, list(self._status.inventory()))
-        healthy = await self._health.is_healthy_now(refs)
+        healthy = self._health.is_known_healthy(refs)
         if not healthy:
             self._status.begin()
             async with self._services.targets.open(self._ks) as target:
@@ -310,12 +310,8 @@ class Attempt:
         self, target: Target, refs: Sequence[ObjectRef], manifests: Manifests | None, changes: ChangeSet
     ) -> None:
         try:
-            await self._health.wait(
-                target,
-                refs,
-                ttl_jobs=jobs_with_ttl(manifests.objects) if manifests else (),
-                changed=bool(changes.changed()),
-            )
+            ttl_jobs = jobs_with_ttl(manifests.objects) if manifests else ()
+            await self._health.wait(target, refs, changes=changes, ttl_jobs=ttl_jobs)
         except StepFailed:
             record = self._memory.build
             digest = manifests.digest if manifests else record.digest if record else ""

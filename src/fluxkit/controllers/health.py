@@ -1,10 +1,11 @@
 """The health step of an attempt: which objects count, and waiting for them without occupying the controller."""
 
+import contextlib
 import time
 from collections.abc import Collection, Sequence
 
 from fluxkit.api import Kustomization
-from fluxkit.apply import DriftWatch, HealthCheckFailed, StatusWatcher
+from fluxkit.apply import ChangeSet, DriftWatch, HealthCheckFailed, StatusWatcher
 from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed, elapsed
 from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.targets import Target
@@ -46,27 +47,21 @@ class HealthCheck:
         self._watcher = watcher
         self._drift = drift
 
-    async def is_healthy_now(self, refs: Sequence[ObjectRef]) -> bool:
-        """A look without waiting, for objects that this attempt left alone."""
-        if not refs:
-            return True
-        try:
-            await self._watcher.wait_healthy(refs, timeout=0, managed=self._managed, view=self._drift)
-        except HealthCheckFailed:
-            return False
-        return True
+    def is_known_healthy(self, refs: Sequence[ObjectRef]) -> bool:
+        """Whether these are the versions that were healthy before, as far as the drift watch has heard; asks nobody."""
+        return self._watcher.known_healthy(refs, self._drift)
 
     async def wait(
         self,
         target: Target,
         refs: Sequence[ObjectRef],
         *,
+        changes: ChangeSet,
         ttl_jobs: Collection[tuple[str, str, str, str]] = (),
-        changed: bool = False,
     ) -> None:
         """Waits until all are healthy. Raises :class:`StepFailed`, and ``Superseded`` if something newer came up.
 
-        ``changed`` says that the attempt wrote objects, so that success is news.
+        ``changes`` is what the attempt applied: what its answers settle is not asked again.
         """
         kustomization = self._status.kustomization
         if not refs:
@@ -77,27 +72,32 @@ class HealthCheck:
         conditions.mark_unknown(kustomization, conditions.HEALTHY, "Progressing", message)
         started = time.monotonic()
         try:
-            await self._run.waiting(self._watch(target, refs, ttl_jobs), interruptible=True)
+            await self._run.waiting(self._watch(target, refs, changes, ttl_jobs), interruptible=True)
         except HealthCheckFailed as error:
             conditions.mark_false(kustomization, conditions.HEALTHY, "HealthCheckFailed", str(error))
             after = format_duration(elapsed(started))
             raise StepFailed("HealthCheckFailed", f"health check failed after {after}: {error}") from error
         passed = f"Health check passed in {format_duration(elapsed(started))}"
         conditions.mark_true(kustomization, conditions.HEALTHY, "Succeeded", passed)
-        if not was_healthy or (self._status.new_revision and changed):
+        if not was_healthy or (self._status.new_revision and changes.changed()):
             self._events.info(passed)
 
     async def _watch(
-        self, target: Target, refs: Sequence[ObjectRef], ttl_jobs: Collection[tuple[str, str, str, str]]
+        self,
+        target: Target,
+        refs: Sequence[ObjectRef],
+        changes: ChangeSet,
+        ttl_jobs: Collection[tuple[str, str, str, str]],
     ) -> None:
-        if target.own_rights:
-            await self._watcher.wait_healthy(
-                refs, timeout=self._status.timeout, ttl_jobs=ttl_jobs, managed=self._managed, view=self._drift
+        own = target.own_rights
+        async with contextlib.AsyncExitStack() as stack:
+            watcher = self._watcher if own else await stack.enter_async_context(StatusWatcher(target.client))
+            await watcher.wait_healthy(
+                refs,
+                timeout=self._status.timeout,
+                ttl_jobs=ttl_jobs,
+                managed=own and self._status.kustomization.spec.wait,
+                applied=changes.state,
+                statuses=changes.statuses,
+                view=self._drift if own else None,
             )
-            return
-        async with StatusWatcher(target.client) as watcher:
-            await watcher.wait_healthy(refs, timeout=self._status.timeout, ttl_jobs=ttl_jobs)
-
-    @property
-    def _managed(self) -> bool:
-        return self._status.kustomization.spec.wait
