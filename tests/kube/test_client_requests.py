@@ -348,7 +348,11 @@ async def test_the_size_of_one_event_is_bounded_and_that_of_a_watch_is_not(monke
             yield b"x" * 100
 
     seen = []
-    with pytest.raises(errors.BadResponse, match="test: an event is larger than"):
+
+    async def follow() -> None:
         async for item in decode_events(chunks(), what="test"):
             seen.append(item.type)
+
+    with pytest.raises(errors.BadResponse, match="test: an event is larger than"):
+        await follow()
     assert seen == ["ADDED"] * 10
