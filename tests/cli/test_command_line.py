@@ -206,7 +206,7 @@ def test_all_kinds_cannot_be_watched_at_once(flux: Flux) -> None:
         (("kustomize", "build", "--enable-helm", "."), "--enable-helm is not supported"),
     ],
 )
-@pytest.mark.contract("CLI-029", "CLI-136", "CLI-151", "CLI-159", "CLI-193", "CLI-197")
+@pytest.mark.contract("CLI-029", "CLI-136", "CLI-159", "CLI-193", "CLI-197")
 def test_what_is_missing_is_named_before_any_cluster_is_asked(flux: Flux, args: tuple[str, ...], message: str) -> None:
     outcome = flux(*args)
     assert outcome.code == 1

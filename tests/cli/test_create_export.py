@@ -97,7 +97,7 @@ def test_everything_a_git_source_can_say(flux: Flux) -> None:
          "'gcp' is not supported, must be one of: generic|azure|github|aws"),
     ],
 )  # fmt: skip
-@pytest.mark.contract("CLI-024", "CLI-098", "CLI-119")
+@pytest.mark.contract("CLI-098", "CLI-119")
 def test_git_sources_that_are_refused(flux: Flux, flags: tuple[str, ...], message: str) -> None:
     outcome = flux(*GIT, *flags)
     assert (outcome.code, outcome.out) == (1, "")
@@ -206,7 +206,7 @@ def test_waiting_for_everything_replaces_health_checks(flux: Flux) -> None:
          "provider 'vault' is not supported, must be one of: sops"),
     ],
 )  # fmt: skip
-@pytest.mark.contract("CLI-023", "CLI-106")
+@pytest.mark.contract("CLI-106")
 def test_kustomizations_that_are_refused(flux: Flux, flags: tuple[str, ...], message: str) -> None:
     outcome = flux(*KS, *flags)
     assert (outcome.code, outcome.out) == (1, "")

@@ -10,7 +10,7 @@ def documents(text: str) -> list[Any]:
     return yaml.load_all(text)
 
 
-@pytest.mark.contract("CLI-082", "CLI-221")
+@pytest.mark.contract("CLI-082")
 def test_export_prints_namespace_and_definitions(flux: Flux) -> None:
     outcome = flux("install", "--export", "-n", "gitops")
     assert (outcome.code, outcome.err) == (0, "")

@@ -34,7 +34,7 @@ def result_of(*args: str, kubeconfig: Path, state: Path) -> subprocess.Completed
     return subprocess.run([command, *args], env=env, capture_output=True, text=True, encoding="utf-8", check=False)
 
 
-@pytest.mark.contract("CLI-013", "CLI-084", "CLI-085", "CLI-086", "CLI-087")
+@pytest.mark.contract("CLI-013", "CLI-085", "CLI-087")
 def test_install_as_a_process(own_sandbox: SandboxServer, tmp_path: Path) -> None:
     def flux(*args: str) -> subprocess.CompletedProcess[str]:
         return result_of(*args, kubeconfig=own_sandbox.kubeconfig, state=tmp_path)
@@ -99,7 +99,7 @@ def probe() -> Iterator[http.server.ThreadingHTTPServer]:
         endpoint.shutdown()
 
 
-@pytest.mark.contract("CLI-094", "CLI-095", "CLI-096", "CLI-097")
+@pytest.mark.contract("CLI-095", "CLI-096", "CLI-097")
 def test_check(flux: Flux, server: SandboxServer, probe: http.server.ThreadingHTTPServer) -> None:
     version = server.ok("GET", "/version")["gitVersion"].removeprefix("v")
     prerequisites = f"► checking prerequisites\n✔ Kubernetes {version} >=1.33.0-0\n"
@@ -168,7 +168,7 @@ def deployment(server: SandboxServer, name: str, image: str) -> None:
     server.ok("POST", "/apis/apps/v1/namespaces/flux-system/deployments", body)
 
 
-@pytest.mark.contract("CLI-088", "CLI-089", "CLI-090", "CLI-091", "CLI-092")
+@pytest.mark.contract("CLI-088", "CLI-089", "CLI-091", "CLI-092")
 def test_uninstall(flux: Flux, server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 

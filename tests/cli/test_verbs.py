@@ -105,7 +105,7 @@ def test_resume_reports_what_failed(flux: Flux, cluster: Cluster) -> None:
     ]
 
 
-@pytest.mark.contract("CLI-151", "CLI-152", "CLI-154", "CLI-155")
+@pytest.mark.contract("CLI-152", "CLI-154", "CLI-155")
 def test_reconcile(flux: Flux, cluster: Cluster) -> None:
     cluster.kustomization("apps")
     with cluster.controller(KS, settle):
@@ -125,7 +125,7 @@ def settle_source(obj: dict[str, Any]) -> dict[str, Any] | None:
     return status and {**status, "lastAppliedRevision": None, "artifact": artifact("main@sha1:new")}
 
 
-@pytest.mark.contract("CLI-154", "CLI-156")
+@pytest.mark.contract("CLI-154")
 def test_reconcile_with_source(flux: Flux, cluster: Cluster) -> None:
     cluster.git("fleet")
     cluster.kustomization("apps")
@@ -240,7 +240,7 @@ def test_export(flux: Flux, cluster: Cluster) -> None:
     assert flux("export", "ks", "--all").err == f"✗ no objects found in {cluster.namespace} namespace\n"
 
 
-@pytest.mark.contract("CLI-101", "CLI-102", "CLI-104")
+@pytest.mark.contract("CLI-101", "CLI-102")
 def test_create_kustomization_then_update_it(flux: Flux, cluster: Cluster) -> None:
     create = ("create", "ks", "apps", "--source=fleet", "--path=./apps", "--timeout=20s")
     with cluster.controller(KS, settle):
@@ -263,7 +263,6 @@ def test_create_kustomization_then_update_it(flux: Flux, cluster: Cluster) -> No
     assert found["spec"]["prune"] is True
 
 
-@pytest.mark.contract("CLI-104", "CLI-120")
 def test_create_source_git_with_credentials(flux: Flux, cluster: Cluster) -> None:
     with cluster.controller(GIT, settle_source):
         outcome = flux(
@@ -286,7 +285,6 @@ def test_create_source_git_with_credentials(flux: Flux, cluster: Cluster) -> Non
     assert secret["data"] == {"username": "bWU=", "password": "cGFzcw=="}
 
 
-@pytest.mark.contract("CLI-104")
 def test_a_source_that_is_ready_without_an_artifact(flux: Flux, cluster: Cluster) -> None:
     with cluster.controller(GIT, settle):
         outcome = flux("create", "source", "git", "fleet", "--url=https://x.y/z", "--branch=b", "--timeout=20s")
