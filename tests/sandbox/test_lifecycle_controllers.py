@@ -112,6 +112,20 @@ def test_a_terminating_namespace_refuses_content_and_says_what_holds_it(sandbox:
     eventually(lambda: gone(sandbox, root))
 
 
+def test_a_new_cluster_has_what_clients_expect(sandbox: SandboxServer) -> None:
+    names = {item["metadata"]["name"] for item in sandbox.ok("GET", "/api/v1/namespaces")["items"]}
+    assert {"default", "kube-system", "kube-public", "kube-node-lease"} <= names
+    assert sandbox.ok("GET", "/api/v1/namespaces/default/services/kubernetes")["spec"]["clusterIP"] == "10.96.0.1"
+    sandbox.ok("DELETE", "/api/v1/namespaces/default/services/kubernetes")
+    eventually(lambda: sandbox.request("GET", "/api/v1/namespaces/default/services/kubernetes")[0] == 200)
+    assert sandbox.ok("GET", "/api/v1/nodes/sandbox")["status"]["nodeInfo"]["kubeletVersion"] == "v1.37.0"
+    status, answer = sandbox.request("DELETE", "/api/v1/namespaces/kube-system")
+    assert (status, answer["message"]) == (
+        403,
+        'namespaces "kube-system" is forbidden: this namespace may not be deleted',
+    )
+
+
 def definition(plural: str = "widgets", group: str = "example.com", **version: Any) -> Any:
     schema = {
         "type": "object",

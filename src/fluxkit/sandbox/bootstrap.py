@@ -1,10 +1,12 @@
-"""What a new cluster holds: system namespaces and a node; created on start where missing."""
+"""What a new cluster holds: system namespaces, a node and the API's Service; created on start where missing."""
 
 from fluxkit.objects import Object
+from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.registry import Registry, WriteOptions
+from fluxkit.sandbox.store import Change
 from fluxkit.timestamps import format_time, now
 
-__all__ = ["NODE_NAME", "populate"]
+__all__ = ["NODE_NAME", "APIService", "populate"]
 
 NODE_NAME = "sandbox"
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -68,15 +70,38 @@ def _node() -> Object:
     }
 
 
+def _api_service() -> Object:
+    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}
+    return {
+        "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+        "spec": {"clusterIP": "10.96.0.1", "ports": [port], "type": "ClusterIP"},
+    }
+
+
+class APIService:
+    """The ``kubernetes`` Service of the default namespace: made anew when somebody deletes it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        registry.store.observe(self._observe)
+
+    def _observe(self, change: Change) -> None:
+        if change.deleted and change.resource == "services" and change.record.key == ("default", "kubernetes"):
+            populate(self._registry)
+
+
 def populate(registry: Registry) -> None:
+    """Creates what is missing: system namespaces, the node, the ``kubernetes`` Service."""
     options = WriteOptions("kube-apiserver")
-    namespaces = registry.catalog.find("", "v1", "namespaces")
-    nodes = registry.catalog.find("", "v1", "nodes")
-    if namespaces is None or nodes is None:
-        raise LookupError("the schema lacks Namespace or Node")
+
+    def ensure(resource: Resource, namespace: str, obj: Object) -> None:
+        if registry.find(resource, namespace, obj["metadata"]["name"]) is None:
+            registry.create(resource, namespace, obj, options)
+
+    namespaces, nodes, services = (registry.catalog.stored(key) for key in ("namespaces", "nodes", "services"))
+    if namespaces is None or nodes is None or services is None:
+        raise LookupError("the schema lacks Namespace, Node or Service")
     for name in _NAMESPACES:
-        if registry.find(namespaces, "", name) is None:
-            obj: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            registry.create(namespaces, "", obj, options)
-    if registry.find(nodes, "", NODE_NAME) is None:
-        registry.create(nodes, "", _node(), options)
+        ensure(namespaces, "", {"metadata": {"name": name}})
+    ensure(nodes, "", _node())
+    ensure(services, "default", _api_service())

@@ -436,6 +436,8 @@ class Registry:
         """Deletes an object; the flag tells whether it is gone (False: finalizers or a grace period hold it)."""
         live = self.get(resource, namespace, name)
         self._check_delete_preconditions(resource, live, options)
+        if (resource.key, name) in strategies.IMMORTAL:
+            raise forbidden(resource.plural, resource.group, name, "this namespace may not be deleted")
         old = live.decode()
         metadata = old["metadata"]
         finalizers = strategies.deletion_finalizers(resource, metadata, options.propagation)

@@ -121,6 +121,7 @@ async def _serve(layout: Layout, port: int, ready: Callable[[int], None], stop: 
     server.registry.allocators["services"] = ServiceAddresses(store).allocate
     controllers = _controllers(server.registry, credentials)
     bootstrap.populate(server.registry)
+    bootstrap.APIService(server.registry)
     rbac.populate(server.registry)
     workloads = Workloads(server.registry, Schemas())
     controllers.append(workloads.controller)

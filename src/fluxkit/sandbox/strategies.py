@@ -15,6 +15,7 @@ from fluxkit.timestamps import format_time, now
 
 __all__ = [
     "CREATE_ON_UPDATE",
+    "IMMORTAL",
     "RETURN_DELETED",
     "STATUS_ON_CREATE",
     "deletion_finalizers",
@@ -50,6 +51,9 @@ RETURN_DELETED = frozenset(
     ]
 )
 """Deleting one of these answers with the object rather than a Status."""
+
+IMMORTAL = frozenset(("namespaces", name) for name in ("default", "kube-system", "kube-public"))
+"""Objects that cannot be deleted."""
 
 STATUS_ON_CREATE = frozenset(["namespaces", "nodes", "customresourcedefinitions.apiextensions.k8s.io"])
 """Resources whose creation does not drop a given status (or whose strategy sets it)."""
