@@ -1,4 +1,6 @@
-"""What a kustomization has accumulated: resources, transformer configuration and vars (api ``internal/accumulator``)."""
+"""What a kustomization has accumulated: resources, transformer configuration and vars (api
+``internal/accumulator``).
+"""
 
 from collections.abc import Iterable
 

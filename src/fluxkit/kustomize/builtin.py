@@ -62,7 +62,8 @@ def builtin_transformers(
 ) -> Iterator[tuple[str, Transformer]]:
     """The plugin kind and the transformer of every entry, in upstream's order. Raises :class:`KustomizeError`.
 
-    All of them are configured before the first one runs, so that a bad one is an error even if another would fail first.
+    All of them are configured before the first one runs, so that a bad one is an error even if another would fail
+    first.
     """
     yield from list(_builtin_transformers(kustomization, configuration, loader, context))
 

@@ -1,7 +1,7 @@
 """Transformer configuration from OpenAPI definitions of custom resources: the field ``crds``.
 
-The files hold a mapping of type names to ``{Schema: {properties: ...}}``; a CustomResourceDefinition lacks that shape and
-yields nothing (api ``internal/accumulator/loadconfigfromcrds.go``).
+The files hold a mapping of type names to ``{Schema: {properties: ...}}``; a CustomResourceDefinition lacks that shape
+and yields nothing (api ``internal/accumulator/loadconfigfromcrds.go``).
 """
 
 from collections.abc import Mapping

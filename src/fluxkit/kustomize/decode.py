@@ -1,7 +1,8 @@
 """Decoding configuration into typed records as Go's ``encoding/json`` does.
 
 Field names match without regard to case, null leaves a default, unknown fields are errors in a kustomization file
-(``json: unknown field "x"``) and ignored in plugin configurations, where scalars are also turned into strings on demand.
+(``json: unknown field "x"``) and ignored in plugin configurations, where scalars are also turned into strings on
+demand.
 """
 
 from collections.abc import Callable, Mapping

@@ -6,9 +6,9 @@ __all__ = ["KustomizeError"]
 class KustomizeError(Exception):
     """A build that cannot succeed.
 
-    ``str(error)`` is the message as kustomize words it, outermost context first. ``file`` (the kustomization or resource
-    file), ``field`` (a field of the kustomization) and ``resource`` (an id as upstream prints it) say where, as far as
-    they are known. Inner errors keep their place when outer layers add context with :meth:`wrap`.
+    ``str(error)`` is the message as kustomize words it, outermost context first. ``file`` (the kustomization or
+    resource file), ``field`` (a field of the kustomization) and ``resource`` (an id as upstream prints it) say where,
+    as far as they are known. Inner errors keep their place when outer layers add context with :meth:`wrap`.
     """
 
     def __init__(self, message: str, *, file: str = "", field: str = "", resource: str = "") -> None:

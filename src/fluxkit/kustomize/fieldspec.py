@@ -1,7 +1,7 @@
 """Field specs: which kinds, which path, and whether to create it (api ``types/fieldspec.go``, ``filters/fieldspec``).
 
-A path crosses lists implicitly, element by element. The last element of a path is visited as a slot (container and key),
-so that setters can put a new value there.
+A path crosses lists implicitly, element by element. The last element of a path is visited as a slot (container and
+key), so that setters can put a new value there.
 """
 
 from collections.abc import Callable, Iterable
@@ -154,8 +154,8 @@ class _Walk:
 def visit(resource: Resource, spec: FieldSpec, setter: Setter, create: Create = "") -> None:
     """Call ``setter`` on every field of a resource that a spec names, if the spec selects its kind.
 
-    ``create`` is the kind of field to make where ``spec.create`` asks for it. Raises :class:`KustomizeError` naming path
-    and resource.
+    ``create`` is the kind of field to make where ``spec.create`` asks for it. Raises :class:`KustomizeError` naming
+    path and resource.
     """
     if not spec.matches(resource.gvk):
         return

@@ -1,8 +1,9 @@
 """What becomes of folded scalars (``>``) on their way through kustomize.
 
-Before a resource is printed upstream writes it as YAML and reads it again, and go-yaml's writer of folded scalars doubles
-line breaks that it should not: before lines that are indented further, and at the end where several breaks are kept. The
-value changes, and this reproduces it (go.yaml.in/yaml/v3 ``emitterc.go``, ``yaml_emitter_write_folded_scalar``).
+Before a resource is printed upstream writes it as YAML and reads it again, and go-yaml's writer of folded scalars
+doubles line breaks that it should not: before lines that are indented further, and at the end where several breaks are
+kept. The value changes, and this reproduces it (go.yaml.in/yaml/v3 ``emitterc.go``,
+``yaml_emitter_write_folded_scalar``).
 """
 
 import re

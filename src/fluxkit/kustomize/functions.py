@@ -1,8 +1,10 @@
-"""KRM functions that are executables: plugin configurations with ``config.kubernetes.io/function`` (kyaml ``fn/runtime``).
+"""KRM functions that are executables: plugin configurations with ``config.kubernetes.io/function`` (kyaml
+``fn/runtime``).
 
 Off unless the options enable plugins and executables and give a runner; the engine itself starts no process.
 """
 
+import posixpath
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,11 +60,9 @@ def load_function(resource: Resource, loader: Loader, context: BuildContext) -> 
 def _check_mount(resource: Resource, source: str) -> None:
     if source.startswith("/"):
         raise KustomizeError(
-            f"plugin {resource.original_id} with mount path '{source}' is not permitted; mount paths must be relative to "
-            "the current kustomization directory"
+            f"plugin {resource.original_id} with mount path '{source}' is not permitted; "
+            "mount paths must be relative to the current kustomization directory"
         )
-    import posixpath
-
     if posixpath.normpath(source).startswith(".."):
         raise KustomizeError(
             f"plugin {resource.original_id} with mount path '{source}' is not permitted; mount paths must be under the "

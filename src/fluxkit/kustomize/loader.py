@@ -1,7 +1,7 @@
 """Locations as one kustomization sees them (kustomize api ``internal/loader/fileloader.go``).
 
-A loader is rooted in a directory. ``load`` reads a file named relative to it, under the load restriction; ``enter`` gives
-the loader of a base, and refuses cycles.
+A loader is rooted in a directory. ``load`` reads a file named relative to it, under the load restriction; ``enter``
+gives the loader of a base, and refuses cycles.
 """
 
 import os

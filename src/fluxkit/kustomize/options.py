@@ -72,8 +72,8 @@ class BuildOptions:
 class BuildResult(Sequence[Object]):
     """The objects of a build in order, and what the build depended on.
 
-    ``files`` were read, ``dirs`` were built as kustomizations, ``absent`` were looked for and missing: as long as none of
-    these changes, neither does the result. Paths are relative to the options' root (or to the built directory), with
+    ``files`` were read, ``dirs`` were built as kustomizations, ``absent`` were looked for and missing: as long as none
+    of these changes, neither does the result. Paths are relative to the options' root (or to the built directory), with
     ``/``; paths outside of it are absolute. ``warnings`` are the lines that the command prints on stderr.
     """
 

@@ -202,8 +202,8 @@ class _Finder:
 
 
 def find_slots(root: dict[str, Any], path: tuple[str, ...], create: Create = "") -> list[Slot]:
-    """All fields at a path, as slots. ``[k=v]`` is an unanchored regular expression here. ``create`` makes what is missing,
-    the leaf of that kind. Raises :class:`KustomizeError`."""
+    """All fields at a path, as slots. ``[k=v]`` is an unanchored regular expression here. ``create`` makes what is
+    missing, the leaf of that kind. Raises :class:`KustomizeError`."""
     finder = _Finder(create, scalar_string)
     finder.descend(({"": root}, ""), path)
     return finder.found

@@ -1,8 +1,8 @@
-"""Replacements inside text: a ConfigMap value that is itself YAML or JSON (api ``filters/replacement``, KEP-like proposal
-22-03 of kustomize).
+"""Replacements inside text: a ConfigMap value that is itself YAML or JSON (api ``filters/replacement``, KEP-like
+proposal 22-03 of kustomize).
 
-If a path runs into a scalar, the rest of the path addresses a field inside the scalar's text. JSON stays JSON, indented if
-it was; YAML is written anew by :mod:`fluxkit.kustomize.yamltext`.
+If a path runs into a scalar, the rest of the path addresses a field inside the scalar's text. JSON stays JSON,
+indented if it was; YAML is written anew by :mod:`fluxkit.kustomize.yamltext`.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,9 @@ __all__ = ["write_inside"]
 
 
 def write_inside(root: dict[str, Any], path: tuple[str, ...], create: Create, write: Callable[[Slot], None]) -> bool:
-    """Let ``write`` change the fields that ``path`` addresses inside a scalar of ``root``; False if it addresses none."""
+    """Let ``write`` change the fields that ``path`` addresses inside a scalar of ``root``; False if it addresses
+    none.
+    """
     for length in range(1, len(path)):
         try:
             slot = lookup_slot(root, path[:length])

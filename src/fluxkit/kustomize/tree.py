@@ -278,7 +278,9 @@ def plain(node: Node) -> Any:
 
 
 def from_json(value: Any) -> Node:
-    """JSON values as a tree. Numbers take the text of a 64-bit float, because upstream's JSON decoder makes them one."""
+    """JSON values as a tree. Numbers take the text of a 64-bit float, because upstream's JSON decoder makes them
+    one.
+    """
     kind = type(value)
     if kind is str:
         return value

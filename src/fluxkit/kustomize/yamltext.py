@@ -1,8 +1,8 @@
 """YAML texts that keep their shape when one value in them changes: order of keys, quoting, flow style, comments.
 
 Only for text inside of resources (a configuration file in a ConfigMap, an origin annotation); resources themselves are
-written by :mod:`fluxkit.yaml`. Follows go-yaml v3's encoder with kustomize's settings: two spaces, lists not indented below
-their key, no folding.
+written by :mod:`fluxkit.yaml`. Follows go-yaml v3's encoder with kustomize's settings: two spaces, lists not indented
+below their key, no folding.
 """
 
 from typing import Any

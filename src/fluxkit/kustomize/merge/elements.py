@@ -1,4 +1,6 @@
-"""Finding, replacing and removing list items by their key fields (kyaml ``yaml/fns.go``: ElementSetter, ElementMatcher)."""
+"""Finding, replacing and removing list items by their key fields (kyaml ``yaml/fns.go``: ElementSetter,
+ElementMatcher).
+"""
 
 from typing import Any
 

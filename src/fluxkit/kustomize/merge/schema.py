@@ -1,10 +1,11 @@
 """The schema facts that merging needs: Kubernetes v1.21.2's, and what an ``openapi`` field adds.
 
-The built-in facts lie in ``data/schema-v1.21.2.json`` (made by ``scripts/generate_kustomize_schema.py`` from the OpenAPI
-document that kustomize embeds) and are loaded when a patch first needs them. A node of a schema is a dict with short keys:
-``p`` properties, ``a`` additional properties, ``i`` items, ``m`` a list that merges, ``k`` its merge keys, ``r`` the name
-of the definition that stands here. Properties without facts are kept, as empty nodes, where they may hold mappings: an
-object embedded below an unknown field is merged by its own kind's schema, one below a known field is not.
+The built-in facts lie in ``data/schema-v1.21.2.json`` (made by ``scripts/generate_kustomize_schema.py`` from the
+OpenAPI document that kustomize embeds) and are loaded when a patch first needs them. A node of a schema is a dict with
+short keys: ``p`` properties, ``a`` additional properties, ``i`` items, ``m`` a list that merges, ``k`` its merge keys,
+``r`` the name of the definition that stands here. Properties without facts are kept, as empty nodes, where they may
+hold mappings: an object embedded below an unknown field is merged by its own kind's schema, one below a known field is
+not.
 """
 
 from collections.abc import Mapping

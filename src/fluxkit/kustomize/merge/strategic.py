@@ -1,8 +1,8 @@
 """Merging a patch tree into a target tree (kyaml ``yaml/walk``, ``yaml/merge2``).
 
 The whole target is walked, not only what the patch touches; that is why an empty field (``foo:``) disappears from a
-patched resource, and why duplicate entries of a keyed list collapse. The target tree is changed in place and takes parts
-of the patch tree over, so the caller gives a patch that it does not need again.
+patched resource, and why duplicate entries of a keyed list collapse. The target tree is changed in place and takes
+parts of the patch tree over, so the caller gives a patch that it does not need again.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Name references: fields that hold the name of another resource follow its renames.
 
 For every field that a rule names, the candidates are resources that had the old name and were of the referenced kind;
-namespaces, role references and the prefixes and suffixes of both sides narrow them down to one (api ``filters/nameref``,
-``internal/accumulator/namereferencetransformer.go``).
+namespaces, role references and the prefixes and suffixes of both sides narrow them down to one (api
+``filters/nameref``, ``internal/accumulator/namereferencetransformer.go``).
 """
 
 from collections.abc import Callable

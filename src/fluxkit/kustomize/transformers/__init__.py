@@ -1,7 +1,7 @@
 """The built-in transformers, one module each, none of which knows of another.
 
-A transformer is an object with ``transform(resources)`` that changes a :class:`~fluxkit.kustomize.resmap.ResMap` in place
-and raises :class:`~fluxkit.kustomize.errors.KustomizeError` (kustomize api ``internal/builtins``).
+A transformer is an object with ``transform(resources)`` that changes a :class:`~fluxkit.kustomize.resmap.ResMap` in
+place and raises :class:`~fluxkit.kustomize.errors.KustomizeError` (kustomize api ``internal/builtins``).
 """
 
 from typing import Protocol

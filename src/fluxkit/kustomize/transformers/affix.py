@@ -22,7 +22,8 @@ _SKIPPED: Final = (
 class AffixTransformer(Struct, frozen=True):
     """Adds a prefix and a suffix to the fields that the specs name.
 
-    Where that is ``metadata/name``, the resource remembers both: they tell equally named candidates of a reference apart.
+    Where that is ``metadata/name``, the resource remembers both: they tell equally named candidates of a reference
+    apart.
     """
 
     prefix: str

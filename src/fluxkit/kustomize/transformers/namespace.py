@@ -33,8 +33,8 @@ class NamespaceTransformer(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.subjects not in (DEFAULT_ONLY, ALL_ACCOUNTS, NONE):
             raise KustomizeError(
-                f'invalid value "{self.subjects}" for setRoleBindingSubjects: must be one of "{DEFAULT_ONLY}", "{NONE}" '
-                f'or "{ALL_ACCOUNTS}"',
+                f'invalid value "{self.subjects}" for setRoleBindingSubjects: '
+                f'must be one of "{DEFAULT_ONLY}", "{NONE}" or "{ALL_ACCOUNTS}"',
                 field="setRoleBindingSubjects",
             )
 

@@ -1,4 +1,6 @@
-"""Patches: strategic merge and JSON 6902 (PatchTransformer, PatchStrategicMergeTransformer, PatchJson6902Transformer)."""
+"""Patches: strategic merge and JSON 6902 (PatchTransformer, PatchStrategicMergeTransformer,
+PatchJson6902Transformer).
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
