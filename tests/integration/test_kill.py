@@ -38,7 +38,7 @@ async def test_fifty_kills(own: Fleet) -> None:
         await own.reconcile_source()
         try:
             # a deadline that most often falls into the start or the reconcile, sometimes after it
-            await own.rig.kustomizations.wait_for(lambda _, at=revision: _applied(own, at), chance.uniform(0.0, 1.2))
+            await own.rig.kustomizations.wait_for(lambda _, at=revision: _applied(own, at), chance.uniform(0.3, 1.6))
         except TimeoutError:
             pass
         await own.rig.controllers.kill()

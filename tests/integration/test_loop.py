@@ -38,7 +38,7 @@ async def test_a_push_reaches_the_cluster(fleet: Fleet) -> None:
     assert source.status.artifact.path.startswith(f"gitrepository/{fleet.namespace}/fleet/")
 
 
-@pytest.mark.contract("KUS-300", "KUS-236", "KUS-238")
+@pytest.mark.contract("KUS-236", "KUS-238")
 async def test_changes_are_applied_and_removals_pruned(fleet: Fleet) -> None:
     for name in "ab":
         fleet.repository.write(f"app/{name}.yaml", config_map(name, fleet.namespace))

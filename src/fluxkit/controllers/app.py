@@ -22,7 +22,7 @@ from fluxkit.controllers.kustomization import KustomizationReconciler
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.sources import SourceReader
 from fluxkit.controllers.targets import Targets
-from fluxkit.controllers.triggers import INDEXERS, became_ready, dependants_of, referrers_of, revision_changed
+from fluxkit.controllers.triggers import INDEXERS, artifact_changed, became_ready, dependants_of, referrers_of
 from fluxkit.kube import Client, ClusterConfig
 from fluxkit.objects import ObjectKey, ObjectRef
 from fluxkit.runtime import Controller, EventRecorder, IntervalJitter, Manager, StopSignals, Trigger, WorkerPool
@@ -176,7 +176,7 @@ class _Process:
             namespace=self._namespace,
             label_selector=options.watch_label_selector,
         )
-        controller.watch(GitRepository.GVK, referrers_of(lambda: kustomizations), predicate=revision_changed)
+        controller.watch(GitRepository.GVK, referrers_of(lambda: kustomizations), predicate=artifact_changed)
         controller.watch(Kustomization.GVK, dependants_of(lambda: kustomizations), predicate=became_ready)
 
         def drifted(owner: ObjectKey, ref: ObjectRef) -> None:

@@ -51,11 +51,15 @@ from fluxkit.controllers.variables import VariablesError, load_variables
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NoMatch
 from fluxkit.objects import Object, ObjectKey, ObjectRef, annotations_of, gvk_of, ref_of, subject
-from fluxkit.runtime import Run, WorkerError, WorkerPool, conditions
+from fluxkit.runtime import Run, Superseded, WorkerError, WorkerPool, conditions
 from fluxkit.source import ArtifactFetcher, ArtifactNotFound, SourceError, UnpackedTree
 from fluxkit.source.paths import secure_join
 
-__all__ = ["Attempt", "Services"]
+__all__ = ["Attempt", "FetchSuperseded", "Services"]
+
+
+class FetchSuperseded(Exception):
+    """Something newer came up before the source was fetched: nothing was done, start over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ class Attempt:
     async def execute(self) -> bool:
         """Returns whether there was anything to do.
 
-        Raises :class:`StepFailed`, ``ArtifactNotFound`` (the source has moved on) and ``Superseded``.
+        Raises :class:`StepFailed`, ``ArtifactNotFound`` (the source has moved on), :class:`FetchSuperseded`, and
+        ``Superseded`` for a health check that is obsolete.
         """
         settled = self._is_settled()
         if not settled:
@@ -167,8 +172,11 @@ class Attempt:
     # --- fetch and build ---
 
     async def _fetch(self) -> UnpackedTree:
+        """The unpacked source. A newer event ends the retries: they may be asking an address that has moved."""
         try:
-            return await self._run.waiting(self._services.fetcher.fetch(self._artifact))
+            return await self._run.waiting(self._services.fetcher.fetch(self._artifact), interruptible=True)
+        except Superseded as superseded:
+            raise FetchSuperseded(str(superseded)) from superseded
         except ArtifactNotFound:
             raise
         except SourceError as error:

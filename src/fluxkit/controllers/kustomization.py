@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from fluxkit.api import DecodeError, Kustomization
-from fluxkit.controllers.attempt import Attempt, Services
+from fluxkit.controllers.attempt import Attempt, FetchSuperseded, Services
 from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed, elapsed
 from fluxkit.controllers.dependencies import DependencyNotReady, check_dependencies
 from fluxkit.controllers.events import KustomizationEvents
@@ -190,6 +190,8 @@ class KustomizationReconciler:
             worked = await attempt.execute()
         except ArtifactNotFound:
             return self._wait_for_artifact(run, kustomization, "Source is not ready, artifact not found"), False
+        except FetchSuperseded:
+            return Result(immediately=True), False
         except Superseded as superseded:
             conditions.mark_false(kustomization, conditions.READY, "HealthCheckCanceled", str(superseded))
             run.log.info("New reconciliation triggered, canceling health checks", {"trigger": str(superseded.trigger)})

@@ -14,7 +14,7 @@ from fluxkit.kube import CacheEvent, WatchCache
 from fluxkit.objects import Object, ObjectKey, gvk_of, key_of
 from fluxkit.runtime import conditions
 
-__all__ = ["INDEXERS", "became_ready", "dependants_of", "referrers_of", "revision_changed"]
+__all__ = ["INDEXERS", "artifact_changed", "became_ready", "dependants_of", "referrers_of"]
 
 _BY_SOURCE = "source"
 _BY_DEPENDENCY = "dependency"
@@ -41,29 +41,34 @@ INDEXERS = {_BY_SOURCE: _index_source, _BY_DEPENDENCY: _index_dependencies}
 MapFunction = Callable[[CacheEvent], Iterable[ObjectKey]]
 
 
-def revision_changed(event: CacheEvent) -> bool:
-    """A source's artifact appeared or has another revision; creations and deletions pass too."""
+def artifact_changed(event: CacheEvent) -> bool:
+    """A source's artifact appeared or is another one; creations and deletions pass too.
+
+    Upstream looks at the revision alone, and so misses an included source that changed, and an address that moved.
+    """
     if event.old is None or event.new is None:
         return True
-    revision = _revision_of(event.new)
-    return revision != "" and revision != _revision_of(event.old)
+    artifact = _artifact_of(event.new)
+    return artifact is not None and artifact != _artifact_of(event.old)
 
 
-def _revision_of(source: Object) -> str:
-    artifact = (source.get("status") or {}).get("artifact") or {}
-    return str(artifact.get("revision", ""))
+def _artifact_of(source: Object) -> tuple[str, str, str] | None:
+    """Revision, digest and address; None without artifact."""
+    artifact = (source.get("status") or {}).get("artifact")
+    if not isinstance(artifact, dict):
+        return None
+    return (str(artifact.get("revision", "")), str(artifact.get("digest", "")), str(artifact.get("url", "")))
 
 
 def referrers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
-    """Maps a source to the Kustomizations that refer to it and have not attempted its revision yet."""
+    """Maps a source with an artifact to the Kustomizations that refer to it."""
 
     def referrers(event: CacheEvent) -> Iterable[ObjectKey]:
         source = event.new
-        if source is None or not (revision := _revision_of(source)):
+        if source is None or _artifact_of(source) is None:
             return
         for obj in kustomizations().index(_BY_SOURCE, f"{gvk_of(source).kind}/{key_of(source)}"):
-            if (obj.get("status") or {}).get("lastAttemptedRevision") != revision:
-                yield key_of(obj)
+            yield key_of(obj)
 
     return referrers
 
