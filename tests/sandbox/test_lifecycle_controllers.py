@@ -225,3 +225,29 @@ def test_bad_definitions_are_refused(sandbox: SandboxServer, change: Any, text: 
     status, answer = sandbox.request("POST", CRDS, body)
     assert (status, answer["reason"]) == (422, "Invalid")
     assert text in answer["message"]
+
+
+MALFORMED = [
+    {"name": ["a"]},
+    {"name": "a", "labels": "x"},
+    {"name": "a", "annotations": {"k": None, "l": 1}},
+    {"name": "a", "finalizers": 1},
+    {"name": "a", "ownerReferences": [1]},
+    {"name": "a", "managedFields": True},
+]
+
+
+def test_malformed_metadata_of_custom_resources_is_refused(own_sandbox: SandboxServer) -> None:
+    own_sandbox.ok("POST", CRDS, definition())
+    path = "/apis/example.com/v1/namespaces/default/widgets"
+    own_sandbox.ok("POST", path, {"metadata": {"name": "w"}})
+    for metadata in MALFORMED:
+        status, answer = own_sandbox.request("POST", path, {"metadata": metadata})
+        assert (status, answer["reason"]) == (400, "BadRequest"), metadata
+        patch = {"metadata": {**metadata, "name": "w"} if metadata["name"] == "a" else metadata}
+        status, answer = own_sandbox.request("PATCH", f"{path}/w", patch, content_type=MERGE)
+        assert status in (400, 422), (metadata, answer)
+    assert own_sandbox.request("POST", path, {"metadata": []})[0] == 400
+    reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    assert own_sandbox.request("POST", reviews, {"metadata": "x", "spec": {}})[0] == 400
+    assert own_sandbox.request("POST", reviews, {"spec": True})[0] == 400

@@ -31,12 +31,16 @@ from fluxkit.sandbox.status import (
 )
 from fluxkit.sandbox.store import Key, Record, Store
 from fluxkit.sandbox.typecheck import TypeChecks
+from fluxkit.sandbox.validation.decoding import DecodingError, decode_builtin
+from fluxkit.schema import type_named
 from fluxkit.timestamps import format_time, now
 
 __all__ = ["DeleteOptions", "Registry", "WriteOptions"]
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+
+_OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 Transform = Callable[[Object], Object]
 """From the live object (a private copy) to the wanted one."""
@@ -282,6 +286,7 @@ class Registry:
         old = self.decode(resource, live)
         # Decoding twice costs a tenth of a deep copy.
         new = transform(self.decode(resource, live))
+        new["metadata"] = _decoded_metadata(resource, new["metadata"])
         self._check_preconditions(resource, old, new)
         managed = new["metadata"].get("managedFields") if operation == "Apply" else None
         self._keep_system_metadata(old, new)
@@ -368,6 +373,7 @@ class Registry:
             metadata = obj["metadata"] = {}
         if not isinstance(metadata, dict):
             raise bad_request(f"{resource.kind}.metadata: expected an object")
+        metadata = obj["metadata"] = _decoded_metadata(resource, metadata)
         given = metadata.get("namespace") or namespace
         if resource.namespaced and given != namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
@@ -477,6 +483,24 @@ class Registry:
                 f"ResourceVersion in object meta: {live.revision}"
             )
             raise conflict(resource.plural, resource.group, name, text)
+
+
+def _decoded_metadata(resource: Resource, metadata: Object) -> Object:
+    """Metadata of the declared types; raises BadRequest. Built-in kinds are decoded as a whole later on."""
+    managed = metadata.get("managedFields")
+    if managed is not None and not (isinstance(managed, list) and all(isinstance(entry, dict) for entry in managed)):
+        raise bad_request(f"{resource.kind}.metadata.managedFields: expected a list of objects")
+    if resource.custom is None:
+        return metadata
+    rest = {name: value for name, value in metadata.items() if name != "managedFields"}
+    try:
+        decoded, _ = decode_builtin(rest, type_named(_OBJECT_META))
+    except DecodingError as error:
+        text = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {error}'
+        raise bad_request(text) from error
+    if managed is not None:
+        decoded["managedFields"] = managed
+    return decoded
 
 
 def _without_times(obj: Object) -> Object:

@@ -85,6 +85,16 @@ def decode_object(data: bytes, *, yaml_allowed: bool) -> dict[str, Any]:
     return value
 
 
+def section(obj: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A member that is an object, empty when absent; raises BadRequest when it is anything else."""
+    value = obj.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise bad_request(f"{name}: expected an object")
+    return value
+
+
 def decode(data: bytes, *, yaml_allowed: bool) -> Any:
     try:
         return orjson.loads(data)

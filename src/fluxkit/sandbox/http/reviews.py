@@ -6,7 +6,7 @@ from aiohttp import web
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
-from fluxkit.sandbox.http.exchange import Exchange, respond
+from fluxkit.sandbox.http.exchange import Exchange, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.identity import Attributes, User
 from fluxkit.sandbox.status import method_not_supported
@@ -25,6 +25,8 @@ def is_review(resource: Resource) -> bool:
 
 async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     obj = await exchange.document()
+    obj["metadata"] = section(obj, "metadata")
+    obj = server.registry.types.admit(resource, obj, None, exchange.field_validation, exchange.warnings)
     spec: dict[str, Any] = obj.get("spec") or {}
     match resource.kind:
         case "SelfSubjectAccessReview":

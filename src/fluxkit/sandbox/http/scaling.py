@@ -8,7 +8,7 @@ from aiohttp import web
 from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http import patching
-from fluxkit.sandbox.http.exchange import Exchange, decode_object, respond
+from fluxkit.sandbox.http.exchange import Exchange, decode_object, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.http.writing import write_options
 from fluxkit.sandbox.registry import Registry
@@ -101,11 +101,11 @@ def _rescale(
     def transform(obj: Object) -> Object:
         current = scale_of(resource, obj)
         wanted = change(scale_of(resource, obj))
-        version = (wanted.get("metadata") or {}).get("resourceVersion")
+        version = section(wanted, "metadata").get("resourceVersion")
         if version and version != current["metadata"]["resourceVersion"]:
             text = "the object has been modified; please apply your changes to the latest version and try again"
             raise conflict(resource.plural, resource.group, info.name, text)
-        replicas = (wanted.get("spec") or {}).get("replicas", 0)
+        replicas = section(wanted, "spec").get("replicas", 0)
         if not isinstance(replicas, int) or isinstance(replicas, bool):
             raise bad_request("spec.replicas: expected a number")
         if replicas < 0:

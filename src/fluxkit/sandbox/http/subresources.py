@@ -8,7 +8,7 @@ from aiohttp import web
 from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http import reading, scaling, writing
-from fluxkit.sandbox.http.exchange import Exchange, respond
+from fluxkit.sandbox.http.exchange import Exchange, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.registry import DeleteOptions, WriteOptions
 from fluxkit.sandbox.status import StatusError, bad_request, too_many_requests
@@ -53,7 +53,7 @@ async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exc
 async def _token(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     record = server.registry.get(resource, info.namespace, info.name)
     given = await exchange.document()
-    spec = given.get("spec") or {}
+    spec = section(given, "spec")
     seconds = spec.get("expirationSeconds") or _DEFAULT_TOKEN_SECONDS
     if not isinstance(seconds, int) or seconds < _MIN_TOKEN_SECONDS:
         raise bad_request("spec.expirationSeconds: may not specify a duration less than 10 minutes")
@@ -86,8 +86,8 @@ async def _evict(server: "APIServer", resource: Resource, info: RequestInfo, exc
             obj = budget.decode()
             if _selects(obj, record.labels) and (obj.get("status") or {}).get("disruptionsAllowed", 0) < 1:
                 raise too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 0)
-    options = given.get("deleteOptions") or {}
-    preconditions = options.get("preconditions") or {}
+    options = section(given, "deleteOptions")
+    preconditions = section(options, "preconditions")
     gone, _ = registry.delete(
         resource,
         info.namespace,
@@ -105,14 +105,14 @@ async def _evict(server: "APIServer", resource: Resource, info: RequestInfo, exc
 
 
 def _selects(budget: Object, labels: object) -> bool:
-    selector = (budget.get("spec") or {}).get("selector") or {}
+    selector = section(budget, "spec").get("selector") or {}
     wanted = selector.get("matchLabels") or {}
     return isinstance(labels, dict) and bool(wanted) and wanted.items() <= labels.items()
 
 
 async def _bind(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     given = await exchange.document()
-    node = (given.get("target") or {}).get("name")
+    node = section(given, "target").get("name")
     if not node:
         raise bad_request("target.name: Required value")
 

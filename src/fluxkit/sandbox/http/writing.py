@@ -7,7 +7,7 @@ from aiohttp import web
 from fluxkit.sandbox import strategies
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http import patching
-from fluxkit.sandbox.http.exchange import Exchange, decode_object, flag, respond
+from fluxkit.sandbox.http.exchange import Exchange, decode_object, flag, respond, section
 from fluxkit.sandbox.http.negotiation import negotiate
 from fluxkit.sandbox.http.reading import Selection
 from fluxkit.sandbox.http.rendering import Rendering
@@ -107,7 +107,7 @@ async def delete_options(exchange: Exchange) -> DeleteOptions:
         raise invalid(
             "DeleteOptions", "meta.k8s.io", "", [Cause.not_supported("propagationPolicy", propagation, supported)]
         )
-    preconditions = given.get("preconditions") or {}
+    preconditions = section(given, "preconditions")
     grace: Any = given.get("gracePeriodSeconds")
     if grace is None and query.get("gracePeriodSeconds"):
         grace = query["gracePeriodSeconds"]
