@@ -8,7 +8,7 @@ from fluxkit.sandbox.lifecycle import Controller
 from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.store import Change, Key, Record
 from fluxkit.sandbox.validation import Schemas
-from fluxkit.sandbox.workloads import daemonsets, deployments, jobs, pods, replicasets, services, statefulsets
+from fluxkit.sandbox.workloads import cronjobs, daemonsets, deployments, jobs, pods, replicasets, services, statefulsets
 from fluxkit.sandbox.workloads.cluster import RegistryCluster
 from fluxkit.sandbox.workloads.provisioning import Autoscalers, Budgets, Claims, Ingresses
 
@@ -40,6 +40,7 @@ class Workloads:
             statefulsets.RESOURCE: statefulsets.StatefulSets(self._cluster).reconcile,
             daemonsets.RESOURCE: daemonsets.DaemonSets(self._cluster).reconcile,
             jobs.RESOURCE: jobs.Jobs(self._cluster).reconcile,
+            cronjobs.RESOURCE: cronjobs.CronJobs(self._cluster).reconcile,
             pods.RESOURCE: self._pods.reconcile,
             services.RESOURCE: self._services.reconcile,
             Claims.RESOURCE: self._claims.reconcile,
@@ -92,6 +93,8 @@ class Workloads:
         elif resource == services.RESOURCE:
             self._services.note(record.decode(), deleted=deleted)
         elif resource in (statefulsets.RESOURCE, daemonsets.RESOURCE, jobs.RESOURCE):
+            if resource == jobs.RESOURCE:
+                self._wake_owners(record, cronjobs.RESOURCE)
             if not deleted:
                 self._wake_unready(record)
         elif resource == Claims.RESOURCE:

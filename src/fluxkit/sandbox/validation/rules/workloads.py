@@ -7,6 +7,7 @@ from fluxkit.objects import Object
 from fluxkit.sandbox.status import Cause
 from fluxkit.sandbox.validation import causes
 from fluxkit.sandbox.validation.rules import common, pods
+from fluxkit.sandbox.validation.schedule import ScheduleError, parse_schedule
 
 __all__ = ["cron_job", "daemon_set", "deployment", "horizontal_pod_autoscaler", "job", "replica_set", "stateful_set"]
 
@@ -164,26 +165,19 @@ def job(obj: Object, old: Object | None) -> list[Cause]:
     return found
 
 
-_FIELD = re.compile(r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
-_EVERY = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every\s+\S+)")
-
-
 def cron_job(obj: Object, old: Object | None) -> list[Cause]:
     spec = obj.get("spec") or {}
     found = common.required(spec, "spec", "schedule")
     schedule = spec.get("schedule") or ""
     if schedule:
-        parts = schedule.split()
         if "TZ" in schedule:
             text = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
             found.append(causes.invalid("spec.schedule", schedule, text))
-        elif not _EVERY.fullmatch(schedule):
-            if len(parts) != 5:
-                text = f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]"
-                found.append(causes.invalid("spec.schedule", schedule, text))
-            elif not all(_FIELD.fullmatch(part) for part in parts):
-                bad = next(part for part in parts if not _FIELD.fullmatch(part))
-                found.append(causes.invalid("spec.schedule", schedule, f"failed to parse int from {bad}"))
+        else:
+            try:
+                parse_schedule(schedule)
+            except ScheduleError as error:
+                found.append(causes.invalid("spec.schedule", schedule, str(error)))
     found += common.one_of(spec, "spec", "concurrencyPolicy", "Allow", "Forbid", "Replace")
     fields = ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
     found += common.non_negative(spec, "spec", *fields)
