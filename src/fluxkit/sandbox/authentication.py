@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from fluxkit.sandbox.identity import AUTHENTICATED, MASTERS, User, certificate_user
 from fluxkit.sandbox.status import bad_request, unauthorized
@@ -50,7 +51,7 @@ class Authenticator:
         extra: dict[str, tuple[str, ...]] = {}
         for header, value in headers.items():
             if header.lower().startswith("impersonate-extra-"):
-                key = header[len("impersonate-extra-") :].lower()
+                key = unquote(header[len("impersonate-extra-") :].lower())
                 extra[key] = (*extra.get(key, ()), value)
         if not name:
             if groups or uid or extra:

@@ -1,39 +1,25 @@
-"""The directory of a sandbox: what lies where, and the credentials that are made once and kept.
+"""The directory of a sandbox: what lies where.
 
-======================  ==========================================================
-``state.db``            objects (SQLite)
-``pki/``                authority, server and client certificates, signing key
-``token``               the administrator's bearer token
-``port``                the port, chosen at first start and kept
-``kubeconfig``          for kubectl, flux and every other client
-``pid``, ``server.log``,  of the running server
-``lock``
-======================  ==========================================================
+==================  ==========================================================
+``state.db``        objects (SQLite)
+``pki/``            authority, server and client certificates, signing key
+``token``           the administrator's bearer token
+``port``            the port, chosen at first start and kept
+``kubeconfig``      for kubectl, flux and every other client
+``pid``, ``lock``   of the running server
+``server.log``      what it logged since its start
+==================  ==========================================================
 
 Everything is readable by its owner only.
 """
 
 import fcntl
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fluxkit.sandbox.certificates import KeyPair, issue, load_or_create, new_authority, write_private
-
-__all__ = ["Credentials", "Layout"]
-
-SERVER_HOSTS = ("localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    authority: KeyPair
-    server: KeyPair
-    admin: KeyPair
-    token: str
-    signing_key: bytes
+__all__ = ["Layout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +76,3 @@ class Layout:
             return int(self.port.read_text())
         except (FileNotFoundError, ValueError):
             return 0
-
-    def credentials(self) -> Credentials:
-        """Keys and tokens, made at first start."""
-        authority = load_or_create(self.pki, "ca", lambda: new_authority("fluxkit-sandbox"))
-        server = load_or_create(self.pki, "server", lambda: issue(authority, "kube-apiserver", hosts=SERVER_HOSTS))
-        admin = load_or_create(
-            self.pki, "admin", lambda: issue(authority, "kubernetes-admin", organizations=("system:masters",))
-        )
-        return Credentials(
-            authority,
-            server,
-            admin,
-            _secret(self.token, lambda: secrets.token_urlsafe(32).encode()).decode(),
-            _secret(self.pki / "sa.key", lambda: secrets.token_bytes(32)),
-        )
-
-
-def _secret(path: Path, make: Callable[[], bytes]) -> bytes:
-    if not path.exists():
-        write_private(path, make())
-    return path.read_bytes()

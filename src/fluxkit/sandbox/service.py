@@ -18,7 +18,8 @@ from fluxkit.sandbox.authentication import Authenticator
 from fluxkit.sandbox.builtin import builtin_resources
 from fluxkit.sandbox.catalog import Catalog
 from fluxkit.sandbox.certificates import write_private
-from fluxkit.sandbox.directory import Credentials, Layout
+from fluxkit.sandbox.credentials import Credentials, load_credentials
+from fluxkit.sandbox.directory import Layout
 from fluxkit.sandbox.http.documents import Documents
 from fluxkit.sandbox.http.exchange import MAX_BODY
 from fluxkit.sandbox.http.server import APIServer
@@ -108,7 +109,7 @@ async def run(directory: Path, port: int, ready: Callable[[int], None], stop: as
 
 
 async def _serve(layout: Layout, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
-    credentials = layout.credentials()
+    credentials = load_credentials(layout)
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:

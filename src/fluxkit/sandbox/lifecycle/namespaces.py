@@ -20,6 +20,8 @@ __all__ = ["NamespaceLifecycle"]
 _OPTIONS = WriteOptions("kube-controller-manager")
 _NAMESPACES = "namespaces"
 _CONTENT = frozenset(["serviceaccounts", "configmaps"])
+_DELETIONS_PER_TURN = 100
+"""Objects deleted before other tasks of the event loop get their turn."""
 ROOT_CA = "kube-root-ca.crt"
 
 
@@ -30,6 +32,7 @@ class NamespaceLifecycle:
         self._registry = registry
         self._store = registry.store
         self._authority = authority
+        self._budget = 0
         self._resource = _served(registry, _NAMESPACES)
         self.controller: Controller[str] = Controller("namespace controller", self._handle)
         for record in self._store.records(_NAMESPACES):
@@ -78,6 +81,7 @@ class NamespaceLifecycle:
             self._registry.create(configs, name, config, _OPTIONS)
 
     def _terminate(self, name: str, namespace: Record) -> None:
+        self._budget = _DELETIONS_PER_TURN
         pods = self._delete_all("pods", name)
         remaining = Counter({"pods": len(pods)}) if pods else Counter[str]()
         finalizers = Counter(item for record in pods for item in _finalizers(record))
@@ -88,6 +92,9 @@ class NamespaceLifecycle:
                     if left:
                         remaining[f"{resource.plural}.{resource.group}"] = len(left)
                         finalizers.update(item for record in left for item in _finalizers(record))
+        if self._budget <= 0:
+            self.controller.enqueue(name)
+            return
         if not remaining:
             self._registry.patch(self._resource, "", name, _finalized, _OPTIONS, subresource="finalize")
             return
@@ -104,7 +111,8 @@ class NamespaceLifecycle:
         held: list[Record] = []
         for record in list(self._store.records(key, namespace)):
             current, gone = record, False
-            if not record.deleting:
+            if not record.deleting and self._budget > 0:
+                self._budget -= 1
                 current, gone = self._registry.delete(resource, *record.key, DeleteOptions("Background"))
             if not gone:
                 held.append(current)
