@@ -29,6 +29,9 @@ Key = tuple[str, str]
 LOG_CAPACITY = 2048
 """Changes that a resource's event log keeps at least; older watches get 410."""
 
+RENDERED_CHANGES = 256
+"""Latest changes of a resource that keep their encoded watch events; watchers are rarely further behind."""
+
 WATCH_CAPACITY = 16384
 """Undelivered changes after which a watch that does not read is dropped."""
 
@@ -97,6 +100,8 @@ class _Table:
         self.log.append(change)
         self.revisions.append(change.revision)
         self.revision = change.revision
+        if len(self.log) > RENDERED_CHANGES:
+            self.log[-RENDERED_CHANGES - 1].rendered.clear()
         if len(self.log) >= 2 * LOG_CAPACITY:
             self.compact(self.revisions[LOG_CAPACITY - 1])
 
