@@ -361,6 +361,13 @@ def test_the_status_of_a_refusal() -> None:
     assert resource.gvk.group_kind == GroupKind("apps", "Deployment")
 
 
+def test_empty_values_inside_raw_json_stay() -> None:
+    crd = simple("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    schema = {"type": "object", "properties": {"a": {"type": "array", "default": []}, "b": {"default": {}}}}
+    crd["spec"] = {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema}}]}
+    assert admit(crd)["spec"]["versions"][0]["schema"]["openAPIV3Schema"] == schema
+
+
 @pytest.mark.parametrize("kind", ["missing-type", "two-storage", "wrong-name"])
 def test_definitions_that_cannot_be_served(kind: str) -> None:
     schema: dict[str, Any] = {"type": "object", "properties": {"spec": {"type": "object"}}}

@@ -86,7 +86,7 @@ def _object(
 def _vanishes(node: SchemaNode, value: Any) -> bool:
     """Whether Go's ``omitempty`` leaves an empty value out: lists and maps, but not structs behind a pointer."""
     if isinstance(value, list):
-        return True
+        return node.type == "array"
     return isinstance(value, dict) and node.additional_properties is not None
 
 
