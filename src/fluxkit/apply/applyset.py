@@ -6,10 +6,10 @@ waits for what later stages need, by watching. Objects that are known to be as d
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fluxkit.apply.applier import ObjectApplier, Plan
 from fluxkit.apply.changeset import Action, ChangeSet
@@ -32,7 +32,20 @@ from fluxkit.kube.errors import NoMatch
 from fluxkit.objects import GroupKind, GroupVersionKind, Object, ObjectRef, ref_of
 from fluxkit.schema import resource_for
 
-__all__ = ["ApplyOptions", "ApplySet", "DeleteOptions", "LiveView"]
+__all__ = ["ApplyOptions", "ApplySet", "DeleteOptions", "LiveView", "Waiting"]
+
+
+T = TypeVar("T")
+
+
+class Waiting(Protocol):
+    """Awaits what takes time without being work, as a controller's run does without occupying its slot."""
+
+    def __call__(self, awaitable: Awaitable[T], /) -> Awaitable[T]: ...
+
+
+def _keep_slot(awaitable: Awaitable[T], /) -> Awaitable[T]:
+    return awaitable
 
 
 class LiveView(Protocol):
@@ -86,7 +99,10 @@ class ApplySet:
         concurrency: int = 4,
         view: LiveView | None = None,
         watcher: StatusWatcher | None = None,
+        waiting: Waiting = _keep_slot,
     ) -> None:
+        """``waiting`` is used for what the set itself waits for: definitions to be served, objects to be gone."""
+        self._waiting = waiting
         self._client = client
         self._owner = owner
         self._concurrency = concurrency
@@ -294,7 +310,7 @@ class ApplySet:
                 # Until they are ready they are not settled: after a failure the next run has to look at them again.
                 states = [state for ref in refs if (state := changes.state.get(ref)) is not None]
                 changes.state.forget(refs)
-                statuses = await self._watcher.wait_healthy(refs, timeout=timeout, fail_fast=False)
+                statuses = await self._waiting(self._watcher.wait_healthy(refs, timeout=timeout, fail_fast=False))
                 for state in states:
                     changes.state.put(state)
                 changes.statuses.update({ref.identity: status for ref, status in statuses.items()})
@@ -303,7 +319,7 @@ class ApplySet:
             raise HealthCheckFailed(f"timeout waiting for: [{error}]", {}) from error
 
     async def _wait_gone(self, ref: ObjectRef, uid: str) -> None:
-        await self._watcher.wait_gone([ref], uids={ref.identity: uid})
+        await self._waiting(self._watcher.wait_gone([ref], uids={ref.identity: uid}))
 
 
 def _record(changes: ChangeSet, state: ObjectState, live: Object) -> None:

@@ -235,6 +235,7 @@ class Attempt:
             concurrency=self._services.options.concurrent_ssa,
             view=self._services.drift if target.local else None,
             watcher=self._services.watcher if target.own_rights else None,
+            waiting=self._run.waiting,
         )
         changes = ChangeSet()
         try:
