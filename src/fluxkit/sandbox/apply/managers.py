@@ -55,6 +55,8 @@ class Managed:
 
     sets: dict[ManagerId, ManagedSet] = field(default_factory=dict)
     times: dict[ManagerId, str] = field(default_factory=dict)
+    decoded: dict[ManagerId, FieldSet] = field(default_factory=dict)
+    """Sets as they were read: they are in order already, and most of them are written back unchanged."""
 
     @classmethod
     def decode(cls, entries: Any) -> "Managed":
@@ -76,7 +78,8 @@ class Managed:
             identity = ManagerId.of(
                 entry.get("manager") or "", entry["operation"], version, entry.get("subresource") or ""
             )
-            managed.sets[identity] = ManagedSet(entry.get("fieldsV1") or EMPTY, version)
+            fields = managed.decoded[identity] = entry.get("fieldsV1") or EMPTY
+            managed.sets[identity] = ManagedSet(fields, version)
             if entry.get("time"):
                 managed.times[identity] = entry["time"]
         return managed
@@ -102,7 +105,8 @@ class Managed:
             if identity in self.times:
                 entry["time"] = self.times[identity]
             entry["fieldsType"] = "FieldsV1"
-            entry["fieldsV1"] = ordered(owned.fields)
+            unchanged = self.decoded.get(identity) is owned.fields
+            entry["fieldsV1"] = owned.fields if unchanged else ordered(owned.fields)
             if identity.subresource:
                 entry["subresource"] = identity.subresource
             out.append(entry)

@@ -201,7 +201,8 @@ class RegistryCluster:
             return
         options = DeleteOptions("Background", grace_period=0)
         record, gone = self._registry.delete(self._resource(resource), namespace, name, options)
-        self._written(resource, record, live, gone)
+        if record.revision != live.revision:
+            self._written(resource, record, live, gone)
 
     def event(self, obj: Object, kind: str, reason: str, message: str, component: str) -> None:
         metadata = obj["metadata"]
