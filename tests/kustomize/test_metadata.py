@@ -203,3 +203,41 @@ def test_scalars_on_a_path_are_errors(tmp_path: Path) -> None:
     )
     assert caught.value.resource == "A.v1.e.com/cm.[noNs]"
     assert caught.value.field == "spec/a/b"
+
+
+@pytest.mark.contract("KZB-120")
+@pytest.mark.parametrize(
+    ("overlay", "selector", "annotation"),
+    [
+        (
+            "patches: [{patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: app, labels: {a: c}}}'}]",
+            "c",
+            "one",
+        ),
+        ("labels: [{pairs: {a: c}}]", "c", "one"),
+        ("replacements: [{sourceValue: c, targets: [{select: {}, fieldPaths: [metadata.labels.a]}]}]", "c", "one"),
+        ("replacements: [{sourceValue: c, targets: [{select: {}, fieldPaths: [metadata.annotations.k]}]}]", "b", "c"),
+        (
+            "patches: [{patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: app, labels: {a: null}}}'}]",
+            "b",
+            "one",
+        ),
+        (
+            "patches: [{patch: '- {op: replace, path: /metadata/labels/a, value: c}', target: {kind: Deployment}}]",
+            "b",
+            "one",
+        ),
+    ],
+)
+def test_entries_added_together_change_together(tmp_path: Path, overlay: str, selector: str, annotation: str) -> None:
+    """Upstream's transformers put one node in several places; only rebuilding the resource from JSON parts them."""
+    found = built(
+        tmp_path,
+        {
+            "base/kustomization.yaml": "resources: [a.yaml]\ncommonLabels: {a: b}\ncommonAnnotations: {k: one}",
+            "base/a.yaml": DEPLOYMENT,
+            "kustomization.yaml": f"resources: [base]\n{overlay}",
+        },
+    )
+    assert found[0]["spec"]["selector"]["matchLabels"] == {"a": selector}
+    assert found[0]["spec"]["template"]["metadata"] == {"labels": {"a": selector}, "annotations": {"k": annotation}}

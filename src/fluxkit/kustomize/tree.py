@@ -32,6 +32,7 @@ __all__ = [
     "MISSING",
     "NULL",
     "Duplicate",
+    "Linked",
     "Node",
     "Scalar",
     "Styled",
@@ -45,6 +46,7 @@ __all__ = [
     "read_documents",
     "text_of",
     "untyped",
+    "write",
 ]
 
 Node = Any
@@ -86,6 +88,36 @@ class Styled(str):
         return made
 
 
+class Linked(str):
+    """A string that several mappings hold as one: changing it in one of them changes it in all.
+
+    Upstream's label and annotation transformers put one and the same node wherever they add an entry to a resource. A
+    later patch or replacement of ``metadata.labels.app`` therefore changes the selector and the pod template too, until
+    the resource is rebuilt from JSON. ``holders`` are the mappings, by identity.
+    """
+
+    __slots__ = ("holders",)
+
+    holders: list[dict[str, Any]]
+
+    def __new__(cls, text: str, holders: list[dict[str, Any]]) -> "Linked":
+        made = super().__new__(cls, text)
+        made.holders = holders
+        return made
+
+
+def write(container: Any, key: Any, value: Node) -> None:
+    """Change the scalar in an existing field, in all the places that hold it."""
+    current = container[key]
+    if type(current) is Linked and any(holder is container for holder in current.holders):
+        shared = Linked(value, current.holders) if isinstance(value, str) else value
+        for holder in current.holders:
+            if holder.get(key) is current:
+                holder[key] = shared
+    else:
+        container[key] = value
+
+
 class _Missing:
     """The absence of a field, as opposed to a field that is null."""
 
@@ -117,16 +149,14 @@ def is_empty(node: Node) -> bool:
 
 
 def is_string(node: Node) -> bool:
-    return type(node) is str or (type(node) is Scalar and node.tag == "")
+    return isinstance(node, str) or (type(node) is Scalar and node.tag == "")
 
 
 def text_of(node: Node) -> str:
     """The text of a scalar, empty for anything else (go-yaml's ``Node.Value``)."""
     if isinstance(node, str):
         return node
-    if type(node) is Scalar:
-        return node.text
-    return ""
+    return node.text if type(node) is Scalar else ""
 
 
 def untyped(text: str) -> Scalar:
@@ -274,6 +304,8 @@ def plain(node: Node) -> Any:
         return _VALUES[node]
     if kind is list:
         return [item if type(item) is str else plain(item) for item in node]
+    if isinstance(node, str):
+        return str(node)
     return {key: item if type(item) is str else plain(item) for key, item in node.items()}
 
 

@@ -11,7 +11,7 @@ from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.merge import associative
 from fluxkit.kustomize.merge.directives import DELETE, REPLACE, list_directive, map_directive
 from fluxkit.kustomize.merge.schema import Schema, SchemaNode
-from fluxkit.kustomize.tree import MISSING, NULL, Node, Scalar, is_null, kind_name, text_of
+from fluxkit.kustomize.tree import MISSING, NULL, Node, Scalar, is_null, kind_name, text_of, write
 
 __all__ = ["Merger", "merge_patch"]
 
@@ -90,7 +90,10 @@ class Merger:
             if merged is MISSING or (is_null(merged) and not (change is MISSING and merged is before)):
                 target.pop(name, None)
             elif merged is not before:
-                target[name] = merged
+                if name in target:
+                    write(target, name, merged)
+                else:
+                    target[name] = merged
         return target
 
     def _keyed_lists(self, target: Node, patch: Node, schema: SchemaNode) -> Node:

@@ -9,7 +9,7 @@ from fluxkit.kustomize.identity import ResId
 from fluxkit.kustomize.kustomization import Var
 from fluxkit.kustomize.paths import lookup, split_field_path
 from fluxkit.kustomize.resmap import ResMap
-from fluxkit.kustomize.tree import MISSING, Node, Scalar, is_null, is_string, plain, text_of
+from fluxkit.kustomize.tree import MISSING, Node, Scalar, is_null, is_string, plain, text_of, write
 from fluxkit.yaml.scalars import float_value, int_of
 
 __all__ = ["VarSet", "VarTransformer"]
@@ -71,16 +71,16 @@ class VarTransformer:
     def _set(self, container: Any, key: Any) -> None:
         value = container[key]
         if isinstance(value, dict):
-            for name, item in value.items():
+            for name, item in list(value.items()):
                 if is_string(item):
-                    value[name] = self._replace(text_of(item))
+                    write(value, name, self._replace(text_of(item)))
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 if not is_string(item):
                     raise KustomizeError("invalid value type expect a string")
                 value[index] = self._replace(text_of(item))
         elif is_string(value):
-            container[key] = self._replace(text_of(value))
+            write(container, key, self._replace(text_of(value)))
 
     def _replace(self, text: str) -> Node:
         if "$" not in text:

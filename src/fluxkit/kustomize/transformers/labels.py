@@ -9,7 +9,7 @@ from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit_path
 from fluxkit.kustomize.identity import Gvk
 from fluxkit.kustomize.resmap import ResMap
-from fluxkit.kustomize.tree import is_null, kind_name
+from fluxkit.kustomize.tree import Linked, is_null, kind_name, write
 
 __all__ = ["MetadataTransformer"]
 
@@ -25,10 +25,17 @@ class MetadataTransformer(Struct, frozen=True):
         if not entries:
             return
 
+        added: dict[int, dict[str, Any]] = {}
+
         def set_entries(container: Any, key: Any) -> None:
             target = container[key]
             if isinstance(target, dict):
-                target.update(entries)
+                for name, value in entries.items():
+                    if name in target:
+                        write(target, name, value)
+                    else:
+                        target[name] = _Added(value)
+                        added[id(target)] = target
             elif not is_null(target):
                 raise KustomizeError(f"wrong node kind: expected MappingNode but got {kind_name(target)}")
 
@@ -38,5 +45,22 @@ class MetadataTransformer(Struct, frozen=True):
             specs = by_kind.get(gvk)
             if specs is None:
                 specs = by_kind[gvk] = [spec for spec in self.specs if spec.matches(gvk)]
+            added.clear()
             for spec in specs:
                 visit_path(resource, spec, set_entries, "map")
+            _link(list(added.values()), entries)
+
+
+class _Added(str):
+    """An entry that this run has added."""
+
+    __slots__ = ()
+
+
+def _link(added: list[dict[str, Any]], entries: Mapping[str, str]) -> None:
+    """Make entries that were added in several places of a resource one, as they are upstream."""
+    for name, value in entries.items():
+        holders = [mapping for mapping in added if type(mapping.get(name)) is _Added]
+        shared = Linked(value, holders) if len(holders) > 1 else value
+        for holder in holders:
+            holder[name] = shared

@@ -13,7 +13,7 @@ from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.selectors import matches_metadata
 from fluxkit.kustomize.structured import write_inside
-from fluxkit.kustomize.tree import Node, Scalar, Styled, copy_tree, is_empty, is_null, text_of, untyped
+from fluxkit.kustomize.tree import Node, Scalar, Styled, copy_tree, is_empty, is_null, text_of, untyped, write
 
 __all__ = ["ReplacementTransformer"]
 
@@ -107,7 +107,7 @@ def _set(slot: tuple[Any, Any], value: Node, options: FieldOptions | None) -> No
     if isinstance(target, Styled):
         container[key] = Styled(text, target.style)
     elif isinstance(target, str):
-        container[key] = text
+        write(container, key, text)
     elif isinstance(target, Scalar):
         container[key] = Scalar(text, target.tag)
     else:
