@@ -114,7 +114,7 @@ def test_openapi(tmp_path: Path, schema: str, containers: int) -> None:
                 patches:
                 - patch: '{apiVersion: e.com/v1, kind: Widget, metadata: {name: cm}, spec: {list: [{id: b}]}}'
                 - patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: app}, spec: {template: {spec: {containers: [{name: b}]}}}}'
-                """,
+                """,  # noqa: E501
             "schema.json": json.dumps(OPENAPI),
             "a.yaml": CUSTOM,
             "d.yaml": DEPLOYMENT,
@@ -143,14 +143,14 @@ def test_bad_openapi(tmp_path: Path, field: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("field", "plugin", "message"),
     [
-        ("transformers", "{apiVersion: e.com/v1, kind: X, metadata: {name: a}}", "external plugins disabled; unable to load external plugin 'X'"),
-        ("transformers", "{apiVersion: builtin, kind: SortOrderTransformer, metadata: {name: a}}", "unable to load builtin SortOrderTransformer"),
-        ("transformers", "{apiVersion: builtin, kind: PrefixTransformer, metadata: {name: a}, prefix: x}", "fieldSpecs is not expected to be nil"),
+        ("transformers", "{apiVersion: e.com/v1, kind: X, metadata: {name: a}}", "external plugins disabled; unable to load external plugin 'X'"),  # noqa: E501
+        ("transformers", "{apiVersion: builtin, kind: SortOrderTransformer, metadata: {name: a}}", "unable to load builtin SortOrderTransformer"),  # noqa: E501
+        ("transformers", "{apiVersion: builtin, kind: PrefixTransformer, metadata: {name: a}, prefix: x}", "fieldSpecs is not expected to be nil"),  # noqa: E501
         ("transformers", "{apiVersion: builtin, kind: ConfigMapGenerator, metadata: {name: a}}", "not a transformer"),
         ("generators", "{apiVersion: builtin, kind: LabelTransformer, metadata: {name: a}}", "not a generator"),
-        ("validators", "{apiVersion: builtin, kind: LabelTransformer, metadata: {name: a}, labels: {a: b}, fieldSpecs: [{path: metadata/labels, create: true}]}",
+        ("validators", "{apiVersion: builtin, kind: LabelTransformer, metadata: {name: a}, labels: {a: b}, fieldSpecs: [{path: metadata/labels, create: true}]}",  # noqa: E501
          "validator shouldn't modify the resource map"),
-        ("generators", "{apiVersion: builtin, kind: IAMPolicyGenerator, metadata: {name: a}, cloud: moon}", "cloud provider moon not supported yet"),
+        ("generators", "{apiVersion: builtin, kind: IAMPolicyGenerator, metadata: {name: a}, cloud: moon}", "cloud provider moon not supported yet"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_bad_plugins(tmp_path: Path, field: str, plugin: str, message: str) -> None:
@@ -168,14 +168,14 @@ def test_bad_plugins(tmp_path: Path, field: str, plugin: str, message: str) -> N
 @pytest.mark.parametrize(
     ("plugin", "metadata"),
     [
-        ("kind: LabelTransformer\nlabels: {a: 1}\nfieldSpecs: [{path: metadata/labels, create: true}]", {"labels": {"a": "1"}}),
+        ("kind: LabelTransformer\nlabels: {a: 1}\nfieldSpecs: [{path: metadata/labels, create: true}]", {"labels": {"a": "1"}}),  # noqa: E501
         ("kind: LabelTransformer\nlabels: {a: b}", {}),
-        ("kind: AnnotationsTransformer\nannotations: {a: b}\nfieldSpecs: [{path: metadata/annotations, create: true}]", {"annotations": {"a": "b"}}),
-        ("kind: PrefixSuffixTransformer\nprefix: p-\nsuffix: -s\nfieldSpecs: [{path: metadata/name}]", {"name": "p-cm-s"}),
+        ("kind: AnnotationsTransformer\nannotations: {a: b}\nfieldSpecs: [{path: metadata/annotations, create: true}]", {"annotations": {"a": "b"}}),  # noqa: E501
+        ("kind: PrefixSuffixTransformer\nprefix: p-\nsuffix: -s\nfieldSpecs: [{path: metadata/name}]", {"name": "p-cm-s"}),  # noqa: E501
         ("kind: ValueAddTransformer\nvalue: v\ntargets: [{fieldPath: metadata/namespace}]", {"namespace": "v"}),
-        ("kind: ValueAddTransformer\nvalue: v\ntargets: [{fieldPath: metadata/x, filePathPosition: 2}]", {"x": "a/v/b"}),
-        ("kind: PatchTransformer\npatch: '[{\"op\": \"add\", \"path\": \"/metadata/labels\", \"value\": {\"a\": \"b\"}}]'\ntarget: {name: cm}", {"labels": {"a": "b"}}),
-        ("kind: ReplacementTransformer\nreplacements: [{sourceValue: v, targets: [{select: {name: cm}, fieldPaths: [metadata.x]}]}]", {"x": "v"}),
+        ("kind: ValueAddTransformer\nvalue: v\ntargets: [{fieldPath: metadata/x, filePathPosition: 2}]", {"x": "a/v/b"}),  # noqa: E501
+        ("kind: PatchTransformer\npatch: '[{\"op\": \"add\", \"path\": \"/metadata/labels\", \"value\": {\"a\": \"b\"}}]'\ntarget: {name: cm}", {"labels": {"a": "b"}}),  # noqa: E501
+        ("kind: ReplacementTransformer\nreplacements: [{sourceValue: v, targets: [{select: {name: cm}, fieldPaths: [metadata.x]}]}]", {"x": "v"}),  # noqa: E501
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("where", ["inline", "file", "directory"])
@@ -234,7 +234,7 @@ def test_origins(tmp_path: Path) -> None:
     found = built(
         tmp_path,
         {
-            "kustomization.yaml": "resources: [base]\nnamePrefix: p-\nbuildMetadata: [originAnnotations, transformerAnnotations]\n"
+            "kustomization.yaml": "resources: [base]\nnamePrefix: p-\nbuildMetadata: [originAnnotations, transformerAnnotations]\n"  # noqa: E501
             "configMapGenerator: [{name: g}]",
             "base/kustomization.yaml": "resources: [a.yaml]\nnamespace: ns1",
             "base/a.yaml": CONFIG_MAP,
@@ -243,7 +243,7 @@ def test_origins(tmp_path: Path) -> None:
     annotations = found[0]["metadata"]["annotations"]
     assert annotations["config.kubernetes.io/origin"] == "path: base/a.yaml\n"
     assert annotations["alpha.config.kubernetes.io/transformations"] == (
-        "- configuredIn: base/kustomization.yaml\n  configuredBy:\n    apiVersion: builtin\n    kind: NamespaceTransformer\n"
+        "- configuredIn: base/kustomization.yaml\n  configuredBy:\n    apiVersion: builtin\n    kind: NamespaceTransformer\n"  # noqa: E501
         "- configuredIn: kustomization.yaml\n  configuredBy:\n    apiVersion: builtin\n    kind: PrefixTransformer\n"
     )
     assert found[1]["metadata"]["annotations"]["config.kubernetes.io/origin"] == (

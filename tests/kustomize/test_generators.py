@@ -16,7 +16,7 @@ def _generated(root: Path, text: str, files: dict[str, str | bytes] | None = Non
 
 @pytest.mark.contract("KZB-062", "KZB-063", "KZB-064", "KZB-065", "KZB-066")
 def test_sources(tmp_path: Path) -> None:
-    text = "configMapGenerator:\n- {name: g, literals: ['a=1', 'b=\"q\"', 'c=x=y', 'd='], files: [f.txt, k=g.bin], envs: [e.env]}\n"
+    text = "configMapGenerator:\n- {name: g, literals: ['a=1', 'b=\"q\"', 'c=x=y', 'd='], files: [f.txt, k=g.bin], envs: [e.env]}\n"  # noqa: E501
     found = _generated(
         tmp_path,
         text,
@@ -50,7 +50,7 @@ def test_hashes(tmp_path: Path) -> None:
                 - {name: s, literals: [a=1]}
                 - {name: none, type: kubernetes.io/tls}
                 generatorOptions: {labels: {x: '1', w: '1'}, annotations: {k: m}}
-                """
+                """  # noqa: E501
         },
     )
     names = [item["metadata"]["name"] for item in found]
@@ -116,7 +116,7 @@ def test_merging_over_bases(tmp_path: Path, base: str, behavior: str, hashed: bo
         {
             "base/kustomization.yaml": base + "\nnamePrefix: p-",
             "base/a.yaml": CONFIG_MAP + "data: {k: v}\n",
-            "kustomization.yaml": f"resources: [base]\nconfigMapGenerator: [{{name: cm, behavior: {behavior}, literals: [a=2]}}]",
+            "kustomization.yaml": f"resources: [base]\nconfigMapGenerator: [{{name: cm, behavior: {behavior}, literals: [a=2]}}]",  # noqa: E501
         },
     )
     assert found[0]["data"] == data

@@ -41,7 +41,7 @@ def test_images(tmp_path: Path, before: str, images: str, after: str) -> None:
 @pytest.mark.contract("KZB-098")
 def test_where_images_are_found(tmp_path: Path) -> None:
     resource = (
-        "apiVersion: e.com/v1\nkind: A\nmetadata: {name: a}\nspec:\n  deep: {containers: [{image: x}], other: [{image: x}]}\n"
+        "apiVersion: e.com/v1\nkind: A\nmetadata: {name: a}\nspec:\n  deep: {containers: [{image: x}], other: [{image: x}]}\n"  # noqa: E501
         "  volumes: [{image: {reference: x}}]\n  ephemeralContainers: [{image: x}]\n"
     )
     found = one(tmp_path, "images: [{name: x, newTag: '2'}]", resource)["spec"]

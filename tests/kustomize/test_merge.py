@@ -37,11 +37,11 @@ def _c(name: str, **fields: Any) -> dict[str, Any]:
         ({"containers": [_c("x", image="1"), _c("y")]}, {"containers": [_c("z"), _c("y", image="2")]},
          {"containers": [_c("z"), _c("y", image="2"), _c("x", image="1")]}),
         ({"containers": [_c("x")]}, {"containers": []}, {"containers": [_c("x")]}),
-        ({"containers": [_c("x", args=["a"])]}, {"containers": [_c("x", args=["b"])]}, {"containers": [_c("x", args=["b"])]}),
-        ({"containers": [_c("x"), _c("y")]}, {"containers": [{"name": "x", "$patch": "delete"}]}, {"containers": [_c("y")]}),
+        ({"containers": [_c("x", args=["a"])]}, {"containers": [_c("x", args=["b"])]}, {"containers": [_c("x", args=["b"])]}),  # noqa: E501
+        ({"containers": [_c("x"), _c("y")]}, {"containers": [{"name": "x", "$patch": "delete"}]}, {"containers": [_c("y")]}),  # noqa: E501
         ({"containers": [_c("x")]}, {"containers": [{"$patch": "replace"}, _c("y")]}, {"containers": [_c("y")]}),
         ({"containers": [_c("x")], "a": 1}, {"containers": [{"$patch": "delete"}]}, {"a": 1}),
-        ({"containers": [_c("x", a=1)]}, {"containers": [{"name": "x", "$patch": "replace", "b": 2}]}, {"containers": [_c("x", a=1)]}),
+        ({"containers": [_c("x", a=1)]}, {"containers": [{"name": "x", "$patch": "replace", "b": 2}]}, {"containers": [_c("x", a=1)]}),  # noqa: E501
         ({"a": {"b": 1}}, {"a": {"$patch": "replace", "c": 2}}, {"a": {"c": 2}}),
         ({"a": {"b": 1}, "c": 1}, {"a": {"$patch": "delete"}}, {"c": 1}),
         ({"a": {"b": 1}}, {"a": {"$patch": "merge", "c": 2}}, {"a": {"b": 1, "c": 2}}),

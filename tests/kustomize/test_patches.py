@@ -21,7 +21,7 @@ PATCH = "{apiVersion: v1, kind: ConfigMap, metadata: {name: cm}, data: {a: '1'}}
         ("patches: [{patch: '- {op: test, path: /a}'}]", "must specify a target for JSON patch"),
         (
             "patches: [{patch: '{apiVersion: v1, kind: B, metadata: {name: x}}'}]",
-            'no resource matches strategic merge patch "B.v1.[noGrp]/x.[noNs]": no matches for Id B.v1.[noGrp]/x.[noNs]; '
+            'no resource matches strategic merge patch "B.v1.[noGrp]/x.[noNs]": no matches for Id B.v1.[noGrp]/x.[noNs]; '  # noqa: E501
             "failed to find unique target for patch B.v1.[noGrp]/x.[noNs]",
         ),
         (
@@ -66,8 +66,8 @@ def test_what_is_refused(tmp_path: Path, text: str, message: str) -> None:
         (f"patches: [{{patch: \"{PATCH}\", target: {{namespace: default}}}}]", {"a": "1"}),
         (f"patchesStrategicMerge: [\"{PATCH}\"]", {"a": "1"}),
         ("patches: [{patch: '- {op: add, path: /data, value: {a: y}}', target: {kind: ConfigMap}}]", {"a": True}),
-        ('patches: [{patch: \'[{"op": "add", "path": "/data", "value": {"a": "y"}}]\', target: {name: cm}}]', {"a": "y"}),
-        ("patchesJson6902: [{target: {name: cm, kind: ConfigMap}, patch: '- {op: add, path: /data, value: {b: c}}'}]", {"b": "c"}),
+        ('patches: [{patch: \'[{"op": "add", "path": "/data", "value": {"a": "y"}}]\', target: {name: cm}}]', {"a": "y"}),  # noqa: E501
+        ("patchesJson6902: [{target: {name: cm, kind: ConfigMap}, patch: '- {op: add, path: /data, value: {b: c}}'}]", {"b": "c"}),  # noqa: E501
         ("patches: [{patch: '# nothing'}]", None),
     ],
 )  # fmt: skip
@@ -94,7 +94,7 @@ def test_names_and_kinds_change_only_where_allowed(tmp_path: Path, options: str,
 
 @pytest.mark.contract("KZB-113")
 def test_deleting_resources(tmp_path: Path) -> None:
-    text = "resources: [a.yaml]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: cm}, $patch: delete}'}]"
+    text = "resources: [a.yaml]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: cm}, $patch: delete}'}]"  # noqa: E501
     found = built(tmp_path, {"kustomization.yaml": text, "a.yaml": CONFIG_MAP + "---\n" + DEPLOYMENT})
     assert [item["kind"] for item in found] == ["Deployment"]
 

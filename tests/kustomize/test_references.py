@@ -71,7 +71,7 @@ def test_role_bindings(tmp_path: Path) -> None:
 
 @pytest.mark.contract("KZB-148", "KZB-149")
 def test_prefixes_tell_candidates_apart(tmp_path: Path) -> None:
-    base = "resources: [a.yaml]\nconfigMapGenerator: [{name: cm, literals: [a=%s], options: {disableNameSuffixHash: true}}]"
+    base = "resources: [a.yaml]\nconfigMapGenerator: [{name: cm, literals: [a=%s], options: {disableNameSuffixHash: true}}]"  # noqa: E501
     found = built(
         tmp_path,
         {
@@ -105,7 +105,7 @@ def test_bad_subjects(tmp_path: Path, rest: str, message: str) -> None:
 
 @pytest.mark.contract("KZB-154", "KZB-155", "KZB-156", "KZB-164")
 def test_references_of_custom_resources_need_configuration(tmp_path: Path) -> None:
-    release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: r}\nspec: {valuesFrom: [{name: cm}]}\n"
+    release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: r}\nspec: {valuesFrom: [{name: cm}]}\n"  # noqa: E501
     files: dict[str, str | bytes] = {
         "kustomization.yaml": "resources: [a.yaml]\nnamePrefix: p-\nconfigMapGenerator: [{name: cm}]",
         "a.yaml": release,

@@ -103,7 +103,7 @@ def test_values(tmp_path: Path, source: str, target: str, path: str, value: Any)
         ),
         (
             "{sourceValue: x, targets: [{select: {kind: T}, fieldPaths: [spec.list.7.name], options: {create: true}}]}",
-            'unable to find or create field "spec.list.7.name" in replacement target: index 7 specified but only 2 elements',
+            'unable to find or create field "spec.list.7.name" in replacement target: index 7 specified but only 2 elements',  # noqa: E501
         ),
         (
             "{sourceValue: x, targets: [{select: {kind: T}, fieldPaths: [spec.list], options: {delimiter: ','}}]}",
