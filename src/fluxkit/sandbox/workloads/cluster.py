@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -36,6 +36,10 @@ class Cluster(Protocol):
     def get(self, resource: str, namespace: str, name: str) -> Object | None: ...
 
     def objects(self, resource: str, namespace: str = "") -> Iterator[Object]: ...
+
+    def labelled(self, resource: str, namespace: str, labels: Mapping[str, str]) -> Iterator[Object]:
+        """Objects of a namespace that carry all of some labels."""
+        ...
 
     def owned(self, uid: str, resource: str) -> list[Object]:
         """Objects of one resource that name ``uid`` among their owners."""
@@ -109,6 +113,12 @@ class RegistryCluster:
     def objects(self, resource: str, namespace: str = "") -> Iterator[Object]:
         for record in self._store.records(resource, namespace):
             yield record.decode()
+
+    def labelled(self, resource: str, namespace: str, labels: Mapping[str, str]) -> Iterator[Object]:
+        wanted = labels.items()
+        for record in self._store.records(resource, namespace):
+            if wanted <= record.labels.items():
+                yield record.decode()
 
     def owned(self, uid: str, resource: str) -> list[Object]:
         out = []

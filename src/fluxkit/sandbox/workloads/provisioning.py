@@ -181,9 +181,10 @@ class Budgets:
         metadata, spec = budget["metadata"], budget["spec"]
         if "deletionTimestamp" in metadata:
             return
+        selector = spec.get("selector") or {}
         pods = [
             pod
-            for pod in self._cluster.objects("pods", metadata["namespace"])
+            for pod in self._cluster.labelled("pods", metadata["namespace"], selector.get("matchLabels") or {})
             if is_pod_active(pod) and matches_selector(spec.get("selector"), labels_of(pod))
         ]
         expected = len(pods)

@@ -62,10 +62,8 @@ class Services:
         namespace = service["metadata"]["namespace"]
         pods = [
             pod
-            for pod in self._cluster.objects(_PODS, namespace)
-            if selector.items() <= labels_of(pod).items()
-            and (pod.get("status") or {}).get("podIP")
-            and (pod["status"].get("phase") not in ("Succeeded", "Failed"))
+            for pod in self._cluster.labelled(_PODS, namespace, selector)
+            if (pod.get("status") or {}).get("podIP") and (pod["status"].get("phase") not in ("Succeeded", "Failed"))
         ]
         ports = service["spec"].get("ports") or ()
         self._endpoints(service, pods, ports)
