@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -104,7 +105,11 @@ class Rig:
         process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("flux")),
             *arguments,
-            f"--kubeconfig={self.cluster.kubeconfig}",
+            env={
+                **os.environ,
+                "KUBECONFIG": str(self.cluster.kubeconfig),
+                "XDG_STATE_HOME": str(self._directory / "state"),
+            },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
