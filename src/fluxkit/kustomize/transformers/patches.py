@@ -13,7 +13,7 @@ from fluxkit.kustomize.merge import Schema, merge_patch
 from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.selectors import Selector, select
-from fluxkit.kustomize.tree import from_json, is_empty, kind_name
+from fluxkit.kustomize.tree import from_json, is_empty, kind_name, untyped
 
 __all__ = ["JSONPatchTransformer", "StrategicMergeTransformer"]
 
@@ -65,7 +65,8 @@ class StrategicMergeTransformer(Struct, frozen=True):
         for resource in selected:
             copied = patch.copy()
             _normalise_metadata(copied)
-            copied.tree["apiVersion"] = resource.api_version
+            # Upstream writes an absent version as an empty plain scalar, which is null in the end.
+            copied.tree["apiVersion"] = resource.api_version or untyped("")
             self._apply(resource, copied)
         resources.refuse_duplicates()
 
