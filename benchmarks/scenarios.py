@@ -16,15 +16,24 @@ _PUBLISHED = {100: (26.0, 134.0), 500: (120.0, 183.0)}
 """Flux v2.9 for the same shape: seconds and MiB (published by the Flux project)."""
 
 
+_SHARED = 200
+_OWN = ("kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io", "events")
+
+
+async def _settle(bench: Bench, count: int) -> None:
+    """A fleet of that many applications, all applied."""
+    write_fleet(bench.repository.clone, count)
+    write_kustomizations(bench.repository.clone, count)
+    revision = await bench.repository.push("start")
+    await bench.start()
+    await bench.wait_applied(revision, count + 1)
+
+
 async def push() -> None:
     """(a) From push to applied, for one change, when the source is reconciled at once."""
     announce("push to applied: one image tag in a repository of 10 applications")
     async with Bench.open() as bench:
-        write_fleet(bench.repository.clone, 10)
-        write_kustomizations(bench.repository.clone, 10)
-        revision = await bench.repository.push("start")
-        await bench.start()
-        await bench.wait_applied(revision, 11)
+        await _settle(bench, 10)
         times = []
         for turn in range(_PUSHES):
             write_application(bench.repository.clone, 3, image=f"6.9.{turn + 1}")
@@ -62,64 +71,42 @@ async def scale() -> None:
 
 async def shared() -> None:
     """(c) One file changes in a repository that 200 Kustomizations share."""
-    count = 200
-    announce(f"one file changed in a repository that {count} Kustomizations share")
+    announce(f"one file changed in a repository that {_SHARED} Kustomizations share")
     async with Bench.open("--concurrent=10") as bench:
-        write_fleet(bench.repository.clone, count)
-        write_kustomizations(bench.repository.clone, count)
-        revision = await bench.repository.push("start")
-        await bench.start()
-        await bench.wait_applied(revision, count + 1)
+        await _settle(bench, _SHARED)
         write_application(bench.repository.clone, 7, image="6.9.1")
         revision = await bench.repository.push("change one")
         before = await bench.requests()
         started = time.perf_counter()
         await bench.reconcile_source()
-        await bench.wait_applied(revision, count + 1)
+        await bench.wait_applied(revision, _SHARED + 1)
         elapsed = (time.perf_counter() - started) * 1000
         after = await bench.requests()
-        own = ("kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io", "events")
+        objects, own = _writes(before, after, without=_OWN), _writes(before, after, only=_OWN)
         show(
             Figure("until all have recorded the revision", elapsed, "ms"),
-            Figure(
-                "writes to managed objects, dry runs included",
-                _writes(before, after, without=own),
-                "",
-                "objects changed",
-                1.0,
-            ),
-            Figure(
-                "writes of own status and events", _writes(before, after, only=own), "", "Kustomizations", float(count)
-            ),
+            Figure("writes to managed objects, dry runs included", objects, "", "objects changed", 1.0),
+            Figure("writes of own status and events", own, "", "Kustomizations", float(_SHARED)),
         )
 
 
 async def idle() -> None:
     """(d) What a fleet that does not change costs the API server."""
-    count = 200
-    announce(f"{count} Kustomizations ready, nothing changes, for {_IDLE_SECONDS:.0f} s (source interval 10 s)")
+    announce(f"{_SHARED} Kustomizations ready, nothing changes, for {_IDLE_SECONDS:.0f} s")
     async with Bench.open("--concurrent=10") as bench:
-        write_fleet(bench.repository.clone, count)
-        write_kustomizations(bench.repository.clone, count)
-        revision = await bench.repository.push("start")
-        await bench.start()
-        await bench.wait_applied(revision, count + 1)
+        await _settle(bench, _SHARED)
         before = await bench.requests()
         await asyncio.sleep(_IDLE_SECONDS)
         after = await bench.requests()
         per_minute = (_total(after) - _total(before)) * 60 / _IDLE_SECONDS
-        show(Figure("API requests per minute", per_minute, "", "Kustomizations", float(count)))
+        show(Figure("API requests per minute", per_minute, "", "Kustomizations", float(_SHARED)))
 
 
 async def command_line() -> None:
     """(e) The flux command as a whole process."""
     announce("the flux command, whole processes, median of ten")
     async with Bench.open() as bench:
-        write_fleet(bench.repository.clone, 10)
-        write_kustomizations(bench.repository.clone, 10)
-        revision = await bench.repository.push("start")
-        await bench.start()
-        await bench.wait_applied(revision, 11)
+        await _settle(bench, 10)
         show(
             Figure("flux --version", await _median(bench, "--version"), "ms", "target", 150.0),
             Figure("flux get kustomizations", await _median(bench, "get", "kustomizations"), "ms", "target", 400.0),
