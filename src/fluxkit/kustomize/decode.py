@@ -12,7 +12,18 @@ from typing import Any, Final, Generic, TypeVar
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.yaml.scalars import float_text
 
-__all__ = ["Context", "Decoder", "Record", "any_value", "boolean", "integer", "list_of", "map_of", "string"]
+__all__ = [
+    "Context",
+    "Decoder",
+    "Record",
+    "any_value",
+    "boolean",
+    "integer",
+    "json_type",
+    "list_of",
+    "map_of",
+    "string",
+]
 
 T = TypeVar("T")
 
@@ -32,7 +43,7 @@ class Context:
 
     def mismatch(self, value: Any, expected: str) -> KustomizeError:
         field = f"Go struct field {self.type_name}.{self.path}" if self.path else "Go value"
-        return KustomizeError(f"json: cannot unmarshal {_json_type(value)} into {field} of type {expected}").at(
+        return KustomizeError(f"json: cannot unmarshal {json_type(value)} into {field} of type {expected}").at(
             field=self.path
         )
 
@@ -40,7 +51,8 @@ class Context:
 Decoder = Callable[[Any, Context], T]
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """What Go's decoder calls a JSON value."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):

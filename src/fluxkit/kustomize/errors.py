@@ -1,6 +1,6 @@
 """The error of a build, in upstream's words where people search for them."""
 
-__all__ = ["KustomizeError"]
+__all__ = ["HTTPFailure", "KustomizeError", "MalformedYAML", "MissingFile", "RemoteTimeout", "go_quote"]
 
 
 class KustomizeError(Exception):
@@ -53,3 +53,9 @@ class RemoteTimeout(KustomizeError):
 
 class HTTPFailure(KustomizeError):
     """A remote file that the server refused; nothing else is tried."""
+
+
+def go_quote(text: str) -> str:
+    """A text as Go's ``%q`` prints it, as far as messages need it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from fluxkit.kustomize.decode import json_type
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.kustomization import parse_yaml11
 from fluxkit.kustomize.tree import copy_tree
@@ -30,8 +31,7 @@ def parse(text: str) -> list[Operation]:
     if value is None:
         return []
     if not isinstance(value, list):
-        found = "object" if isinstance(value, dict) else type(value).__name__
-        raise KustomizeError(f"json: cannot unmarshal {found} into Go value of type jsonpatch.Patch")
+        raise KustomizeError(f"json: cannot unmarshal {json_type(value)} into Go value of type jsonpatch.Patch")
     for operation in value:
         if not isinstance(operation, dict):
             raise KustomizeError("json: cannot unmarshal an operation into Go value of type jsonpatch.Operation")

@@ -2,7 +2,7 @@
 
 from fluxkit.kustomize import json6902
 from fluxkit.kustomize.context import BuildContext
-from fluxkit.kustomize.errors import KustomizeError, MalformedYAML
+from fluxkit.kustomize.errors import KustomizeError, MalformedYAML, go_quote
 from fluxkit.kustomize.kustomization import PatchOptions
 from fluxkit.kustomize.loader import Loader
 from fluxkit.kustomize.resource import Resource
@@ -35,7 +35,7 @@ def patch_transformer(
     if patch and path:
         raise KustomizeError("patch and path can't be set at the same time\n", field="patches")
     if patch:
-        text, source = patch, f"[patch: {_go_quote(patch)}]"
+        text, source = patch, f"[patch: {go_quote(patch)}]"
     else:
         source = f'[path: "{path}"]'
         try:
@@ -75,11 +75,6 @@ def patch_transformer(
 
 def _no_target(patch: Resource, error: KustomizeError) -> str:
     return f'no resource matches strategic merge patch "{patch.original_id}": {error}'
-
-
-def _go_quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-    return f'"{escaped}"'
 
 
 def strategic_patches(paths: list[str], patches: str, loader: Loader, context: BuildContext) -> Transformer:

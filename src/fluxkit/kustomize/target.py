@@ -13,7 +13,14 @@ from fluxkit.kustomize.builtin import builtin_generators, builtin_transformers
 from fluxkit.kustomize.configuration import TransformerConfig, decode_configuration, default_configuration
 from fluxkit.kustomize.context import BuildContext
 from fluxkit.kustomize.crds import configuration_from_crds
-from fluxkit.kustomize.errors import HTTPFailure, KustomizeError, MalformedYAML, MissingFile, RemoteTimeout
+from fluxkit.kustomize.errors import (
+    HTTPFailure,
+    KustomizeError,
+    MalformedYAML,
+    MissingFile,
+    RemoteTimeout,
+    go_quote,
+)
 from fluxkit.kustomize.functions import is_function, load_function
 from fluxkit.kustomize.generators import Generator
 from fluxkit.kustomize.kustomization import FILE_NAMES, Kustomization, parse_kustomization, parse_yaml11
@@ -188,7 +195,7 @@ class Target:
         try:
             loader = self.loader.enter(path)
         except KustomizeError as error:
-            raise error.wrap("loader.New") from None
+            raise error.reworded(f"loader.New {go_quote(error.message)}") from None
         try:
             child = self._child(loader, path)
             if not child.kustomization.is_component:
@@ -203,7 +210,7 @@ class Target:
             merged.merge(made)
             return merged
         except KustomizeError as error:
-            raise error.wrap("accumulateDirectory") from None
+            raise error.reworded(f"accumulateDirectory: {go_quote(error.message)}") from None
 
     # Configuring.
 
