@@ -47,6 +47,18 @@ async def test_healthy_objects_cost_one_read_each(client: Client, watcher: Statu
     assert client.stats.requests - before == {"get": 2}
 
 
+async def test_all_objects_that_the_apply_saw_unhealthy_are_followed(
+    client: Client, watcher: StatusWatcher, things: Things
+) -> None:
+    """Not only the first of them."""
+    refs = await things.create("a", "b", "c")
+    seen = {ref.identity: Status(StatusCode.IN_PROGRESS) for ref in refs}
+    for name in "abc":
+        await things.condition(name, "Ready")
+    statuses = await watcher.wait_healthy(refs, timeout=SOON, statuses=seen)
+    assert {status.status for status in statuses.values()} == {StatusCode.CURRENT}
+
+
 @pytest.mark.contract("KUS-245")
 async def test_waiting_watches_and_never_polls(client: Client, watcher: StatusWatcher, things: Things) -> None:
     refs = await things.create("a", "b")

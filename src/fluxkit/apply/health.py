@@ -212,6 +212,7 @@ class _Wait:
         self._evaluate = evaluate
         self._seen: set[ObjectRef] = set()
         self._mappings: dict[ObjectRef, ResourceMapping] = {}
+        self._unknown: set[ObjectRef] = set()
         self._followed: dict[ObjectRef, SharedWatch] = {}
         self._pods: dict[ObjectRef, SharedWatch] = {}
         self._undo: list[Callable[[], None]] = []
@@ -318,13 +319,15 @@ class _Wait:
         for ref, status in list(self.statuses.items()):
             if ref in self._followed or (status.status is StatusCode.CURRENT) or self._forgiven(ref):
                 continue
-            mapping = self._mappings.get(ref)
+            if ref in self._unknown and not definitions_changed:
+                continue
+            mapping = self._mappings.get(ref) or await self._resolve(ref)
             if mapping is None:
-                if self._definitions is not None and not definitions_changed:
-                    continue
+                # it may become known between the question and the watch, hence once more
                 self._follow_definitions()
                 mapping = await self._resolve(ref)
             if mapping is None:
+                self._unknown.add(ref)
                 continue
             shared = self._acquire(self._scope_of(ref, mapping))
             self._followed[ref] = shared
