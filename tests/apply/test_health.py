@@ -50,7 +50,9 @@ async def test_healthy_objects_cost_one_read_each(client: Client, watcher: Statu
 async def test_all_objects_that_the_apply_saw_unhealthy_are_followed(
     client: Client, watcher: StatusWatcher, things: Things
 ) -> None:
-    """Not only the first of them."""
+    """Not only the first of them, also while the watch of definitions that tells of new kinds runs already."""
+    with pytest.raises(HealthCheckFailed):
+        await watcher.wait_healthy([ObjectRef(GroupVersionKind("x.y", "v1", "Z"), "", "z")], timeout=1)
     refs = await things.create("a", "b", "c")
     seen = {ref.identity: Status(StatusCode.IN_PROGRESS) for ref in refs}
     for name in "abc":
