@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -173,7 +174,7 @@ class _Story:
         async with _running(WatchCache(self._client, _DEPLOYMENT)) as deployments:
             await deployments.wait_synced()
             uid = _uid(deployments.get("staging", "podinfo"))
-            self._narrator.say("Deleting Deployment staging/podinfo, setting the image of production/podinfo by hand.")
+            self._narrator.say("Deleting Deployment staging/podinfo, and scaling production/podinfo down by hand.")
             await self._client.delete(_DEPLOYMENT, "podinfo", "staging")
             await self._client.patch(
                 _DEPLOYMENT, "podinfo", "production", kind=PatchKind.MERGE, field_manager="kubectl-edit",
@@ -230,7 +231,7 @@ class _Story:
     def hand_over(self) -> None:
         say = self._narrator.say
         say(f"Everything is left running; `make demo` again starts over. Kubeconfig: {self._cluster.kubeconfig}")
-        say(f"  export KUBECONFIG={self._cluster.kubeconfig}")
+        say(f"  export KUBECONFIG={self._cluster.kubeconfig} PATH={Path(sys.executable).parent}:$PATH")
         for command in (
             "flux get all -A",
             "flux tree kustomization flux-system",
