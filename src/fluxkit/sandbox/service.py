@@ -39,7 +39,7 @@ from fluxkit.sandbox.store import Store
 from fluxkit.sandbox.validation import Schemas, SchemaTypeChecks
 from fluxkit.sandbox.workloads import ServiceAddresses, Workloads
 
-__all__ = ["run", "serve"]
+__all__ = ["HOST", "build", "http_server", "run", "serve"]
 
 _log = logging.getLogger("fluxkit.sandbox")
 
@@ -69,7 +69,8 @@ def build(store: Store, credentials: Credentials, address: Callable[[], str]) ->
     return APIServer(registry, authenticator, authorizer, documents)
 
 
-def _http(server: APIServer) -> web.Server:
+def http_server(server: APIServer) -> web.Server:
+    """What a listening socket hands its connections to."""
     loop = asyncio.get_running_loop()
 
     def request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
@@ -128,7 +129,7 @@ async def _serve(layout: Layout, port: int, ready: Callable[[int], None], stop: 
     controllers.append(workloads.controller)
     tasks = [asyncio.create_task(controller.run(), name=controller.name) for controller in controllers]
     expiry = EventExpiry(store)
-    runner = web.ServerRunner(_http(server))
+    runner = web.ServerRunner(http_server(server))
     await runner.setup()
     try:
         site = web.TCPSite(runner, HOST, port, ssl_context=_tls(layout), shutdown_timeout=_SHUTDOWN_SECONDS)

@@ -1,0 +1,18 @@
+"""The cases, by what they ask about."""
+
+from tests.sandbox.recorded.cases import applying, custom, flux, objects, patches, reading, validation
+from tests.sandbox.recorded.steps import Case
+
+__all__ = ["CASES", "SETUP"]
+
+CASES: tuple[Case, ...] = (
+    *objects.CASES,
+    *reading.CASES,
+    *patches.CASES,
+    *applying.CASES,
+    *validation.CASES,
+    *custom.CASES,
+    *flux.CASES,
+)
+SETUP = flux.SETUP
+"""Requests that a server gets before the cases."""
