@@ -7,7 +7,8 @@ writes to fields that are not ours change no fingerprint (:mod:`fluxkit.apply.st
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from fluxkit.apply.managedfields import CleanupRules, own_entry
@@ -71,6 +72,7 @@ class DriftWatch(Generic[OwnerKey]):
         self._reported: set[tuple[OwnerKey, Identity]] = set()
         self._reports: dict[tuple[OwnerKey, Identity], deque[float]] = {}
         self._delayed: dict[tuple[OwnerKey, Identity], asyncio.TimerHandle] = {}
+        self._writing: set[OwnerKey] = set()
 
     async def __aenter__(self) -> "DriftWatch[OwnerKey]":
         return self
@@ -103,6 +105,22 @@ class DriftWatch(Generic[OwnerKey]):
         for new in state:
             self._look(self._kinds[new.ref.gvk], owner, new)
         self._stop_unused()
+
+    @contextmanager
+    def writing(self, owner: OwnerKey) -> Iterator[None]:
+        """While the owner itself writes, its changes are no drift: nothing is reported until the context ends.
+
+        What differs by then from the state that is tracked is reported at the end.
+        """
+        self._writing.add(owner)
+        try:
+            yield
+        finally:
+            self._writing.discard(owner)
+            for state in self._states.get(owner, AppliedState()):
+                kind = self._kinds.get(state.ref.gvk)
+                if kind is not None:
+                    self._look(kind, owner, state)
 
     def forget(self, owner: OwnerKey) -> None:
         """Watch nothing for this owner any more."""
@@ -198,7 +216,7 @@ class DriftWatch(Generic[OwnerKey]):
                 identity = kind.tracked[key]
                 for owner in list(self._owners.get(identity, ())):
                     state = self._state(owner, identity)
-                    if state is not None:
+                    if state is not None and owner not in self._writing:
                         self._report(owner, state.ref)
             else:
                 self._look_at(kind, key)
@@ -217,7 +235,7 @@ class DriftWatch(Generic[OwnerKey]):
         return None if states is None else states.by_identity(identity)
 
     def _look(self, kind: _Kind, owner: OwnerKey, state: ObjectState) -> None:
-        if not kind.ready:
+        if not kind.ready or owner in self._writing:
             return
         seen = kind.fingerprints.get(state.ref.key)
         if seen is None:

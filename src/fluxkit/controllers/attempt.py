@@ -121,8 +121,9 @@ class Attempt:
             if manifests is None:
                 return await self._keep()
             async with self._services.targets.open(self._ks) as target:
-                changes = await self._apply(target, manifests)
-                self._remember(target, BuildRecord.of(request, manifests, index), changes)
+                with self._services.drift.writing(self._run.key):
+                    changes = await self._apply(target, manifests)
+                    self._remember(target, BuildRecord.of(request, manifests, index), changes)
                 refs = health_refs(self._ks, changes.refs(skipped=False))
                 await self._wait_healthy(target, refs, manifests, changes)
         except TargetError as error:
@@ -243,10 +244,11 @@ class Attempt:
             await self._note_intent(target, old, manifests.objects)
             await apply_set.apply(manifests.objects, options, known, into=changes)
         except (ApplyFailed, IgnoreRuleError, KubeError) as error:
-            self._keep_partial(old, changes)
+            self._keep_partial(target, old, changes)
             self._status.record(manifests.digest, "ReconciliationFailed")
             raise StepFailed("ReconciliationFailed", str(error)) from error
         self._tell(changes)
+        self._track(target, changes.state)
         await self._prune(apply_set, old, Inventory.from_changes(changes), manifests.digest)
         return changes
 
@@ -277,10 +279,19 @@ class Attempt:
             self._status.set_inventory(union)
             await self._status.write()
 
-    def _keep_partial(self, old: Inventory, changes: ChangeSet) -> None:
+    def _keep_partial(self, target: Target, old: Inventory, changes: ChangeSet) -> None:
         """After a failure the inventory has what it had, and what was written before the failure."""
         self._status.set_inventory(old.merged([entry.ref for entry in changes.changed()]))
-        self._memory.applied = self._memory.applied.updated(changes.state)
+        self._track(target, self._memory.applied.updated(changes.state))
+
+    def _track(self, target: Target, state: AppliedState) -> None:
+        """What was applied is what later changes are measured by, also if the attempt fails further on."""
+        if target.local:
+            self._memory.applied = state
+            self._services.drift.track(self._run.key, state)
+        else:
+            self._memory.applied = AppliedState()
+            self._services.drift.forget(self._run.key)
 
     async def _prune(self, apply_set: ApplySet, old: Inventory, new: Inventory, digest: str) -> None:
         self._status.set_inventory(new)
@@ -299,12 +310,7 @@ class Attempt:
         )
 
     def _remember(self, target: Target, record: BuildRecord, changes: ChangeSet) -> None:
-        if not target.local:
-            self._memory.applied = AppliedState()
-            return
-        self._memory.applied = changes.state
-        self._services.drift.track(self._run.key, changes.state)
-        if len(changes.state) == len(changes):  # skipped objects have to be looked at every time
+        if target.local and len(changes.state) == len(changes):  # skipped objects have to be looked at every time
             self._memory.build = record
 
     def _tell(self, changes: ChangeSet) -> None:
