@@ -20,13 +20,21 @@ from fluxkit.controllers.gitaccess import GitAccess
 from fluxkit.controllers.gitrepository import GitRepositoryReconciler
 from fluxkit.controllers.kustomization import KustomizationReconciler
 from fluxkit.controllers.options import ControllersOptions
-from fluxkit.controllers.sources import SourceReader
+from fluxkit.controllers.sources import OtherSources, SourceReader
 from fluxkit.controllers.targets import Targets
-from fluxkit.controllers.triggers import INDEXERS, artifact_changed, became_ready, dependants_of, referrers_of
-from fluxkit.kube import Client, ClusterConfig
-from fluxkit.objects import ObjectKey, ObjectRef
+from fluxkit.controllers.triggers import (
+    INDEXERS,
+    artifact_changed,
+    became_ready,
+    configured_by,
+    dependants_of,
+    referrers_of,
+)
+from fluxkit.kube import CacheEvent, Client, ClusterConfig
+from fluxkit.objects import GroupVersionKind, ObjectKey, ObjectRef
 from fluxkit.runtime import Controller, EventRecorder, IntervalJitter, Manager, StopSignals, Trigger, WorkerPool
 from fluxkit.runtime import logging as controller_logging
+from fluxkit.runtime.predicates import resource_version_changed
 from fluxkit.source import ArtifactFetcher, ArtifactServer, FetchOptions, Storage
 from fluxkit.source.git import GitClient
 
@@ -160,8 +168,12 @@ class _Process:
         )
         kustomizations = caches.cache(Kustomization.GVK, self._namespace, indexers=INDEXERS)
         repositories = caches.cache(GitRepository.GVK, self._namespace)
+        others = OtherSources(self._client, caches, self._namespace, lambda event: source_changed(event))
         sources = SourceReader(
-            self._client, lambda: repositories, no_cross_namespace_refs=options.no_cross_namespace_refs
+            lambda: repositories,
+            others,
+            no_cross_namespace_refs=options.no_cross_namespace_refs,
+            external_artifacts=options.gate("ExternalArtifact"),
         )
         reconciler = KustomizationReconciler(
             services, sources, self._recorder("kustomize-controller"), lambda: kustomizations, self._jitter
@@ -176,8 +188,25 @@ class _Process:
             namespace=self._namespace,
             label_selector=options.watch_label_selector,
         )
-        controller.watch(GitRepository.GVK, referrers_of(lambda: kustomizations), predicate=artifact_changed)
-        controller.watch(Kustomization.GVK, dependants_of(lambda: kustomizations), predicate=became_ready)
+        referrers = referrers_of(lambda: kustomizations)
+        dependants = dependants_of(lambda: kustomizations)
+        controller.watch(GitRepository.GVK, referrers, predicate=artifact_changed, namespace=self._namespace)
+        controller.watch(Kustomization.GVK, dependants, predicate=became_ready, namespace=self._namespace)
+        if not options.gate("DisableConfigWatchers"):
+            for kind in ("ConfigMap", "Secret"):
+                controller.watch(
+                    GroupVersionKind("", "v1", kind),
+                    configured_by(lambda: kustomizations, kind),
+                    predicate=resource_version_changed,
+                    namespace=self._namespace,
+                    label_selector=options.watch_configs_label_selector,
+                    metadata_only=True,
+                )
+
+        def source_changed(event: CacheEvent) -> None:
+            if artifact_changed(event):
+                for key in referrers(event):
+                    controller.enqueue(key, trigger=Trigger.of(event.object))
 
         def drifted(owner: ObjectKey, ref: ObjectRef) -> None:
             controller.log.info("drift detected", {"owner": str(owner), "object": str(ref)})

@@ -111,11 +111,11 @@ class Attempt:
             self._status.begin()
         with await self._fetch() as tree:
             path = self._resolve_path(tree)
+            self._ks.status.last_attempted_revision = self._status.revision
             variables = await self._load_variables()
             request = self._request_digest(variables)
             index = TreeIndex(tree.files)
             unchanged = settled and self._is_unchanged(request, index)
-            self._ks.status.last_attempted_revision = self._status.revision
             manifests = None if unchanged else await self._build(tree, path, variables)
         try:
             if manifests is None:
@@ -127,7 +127,8 @@ class Attempt:
                 refs = health_refs(self._ks, changes.refs(skipped=False))
                 await self._wait_healthy(target, refs, manifests, changes)
         except TargetError as error:
-            raise StepFailed("ReconciliationFailed", str(error)) from error
+            told = f"failed to build kube client: {error}"
+            raise StepFailed("ReconciliationFailed", str(error), event=told) from error
         self._status.succeed(manifests.digest)
         return True
 
@@ -211,6 +212,7 @@ class Attempt:
             spec=self._ks.spec,
             variables=variables,
             strict_substitutions=options.gate("StrictPostBuildSubstitutions"),
+            allow_remote_bases=not options.no_remote_bases,
         )
         try:
             manifests = await self._services.workers.run(build_manifests, request, timeout=options.build_timeout)
@@ -310,7 +312,8 @@ class Attempt:
         )
 
     def _remember(self, target: Target, record: BuildRecord, changes: ChangeSet) -> None:
-        if target.local and len(changes.state) == len(changes):  # skipped objects have to be looked at every time
+        # skipped objects and remote bases have to be looked at every time
+        if target.local and len(changes.state) == len(changes) and not record.inputs.remote:
             self._memory.build = record
 
     def _tell(self, changes: ChangeSet) -> None:

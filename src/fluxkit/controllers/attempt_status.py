@@ -18,11 +18,15 @@ __all__ = ["AttemptStatus", "StepFailed"]
 
 
 class StepFailed(Exception):
-    """A step of the attempt failed: ``reason`` is that of the Ready condition, the text its message."""
+    """A step of the attempt failed: ``reason`` is that of the Ready condition, the text its message.
 
-    def __init__(self, reason: str, message: str) -> None:
+    ``event`` is what the event says, by default the same.
+    """
+
+    def __init__(self, reason: str, message: str, *, event: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.event = event or message
 
 
 class AttemptStatus:

@@ -4,12 +4,13 @@ Pure. Texts and order follow fluxcd/kustomize-controller ``checkDependencies``. 
 waiting for ever; here the cycle is told by name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from fluxkit.api import Kustomization
 from fluxkit.objects import ObjectKey
 
-__all__ = ["DependencyNotReady", "check_dependencies", "dependency_keys", "find_cycle"]
+__all__ = ["DependencyNotReady", "check_dependencies", "dependency_keys", "find_cycle", "in_dependency_order"]
 
 Lookup = Callable[[ObjectKey], Kustomization | None]
 
@@ -72,3 +73,13 @@ def find_cycle(start: ObjectKey, lookup: Lookup) -> list[ObjectKey]:
                 visited.add(dependency)
                 stack.append((dependency, [*path, dependency]))
     return []
+
+
+def in_dependency_order(kustomizations: Sequence[Kustomization]) -> list[ObjectKey]:
+    """The keys of these Kustomizations, each after those that it depends on; with a cycle, as they came."""
+    among = {kustomization.key for kustomization in kustomizations}
+    graph = {each.key: [key for key in dependency_keys(each) if key in among] for each in kustomizations}
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError:
+        return list(graph)

@@ -126,7 +126,7 @@ class KustomizationReconciler:
         try:
             source = await self._sources.read(kustomization)
         except SourceNotFound as error:
-            conditions.mark_false(kustomization, conditions.READY, "ArtifactFailed", str(error))
+            self._mark_waiting(kustomization, "ArtifactFailed", str(error))
             run.log.info(str(error))
             return Result(retry_interval(kustomization)), False
         except AccessDenied as error:
@@ -157,10 +157,15 @@ class KustomizationReconciler:
         events.error(text)
         raise TerminalError(text)
 
+    def _mark_waiting(self, kustomization: Kustomization, reason: str, text: str) -> None:
+        """Not ready, but it will be looked at again: what stalled it before is over."""
+        conditions.mark_false(kustomization, conditions.READY, reason, text)
+        conditions.delete(kustomization, conditions.STALLED)
+
     def _wait_for_artifact(self, run: Run, kustomization: Kustomization, what: str) -> Result:
         delay = self._services.options.requeue_dependency
         message = f"{what}, retrying in {format_duration(delay)}"
-        conditions.mark_false(kustomization, conditions.READY, "ArtifactFailed", message)
+        self._mark_waiting(kustomization, "ArtifactFailed", message)
         run.log.info(message)
         return Result(delay)
 
@@ -168,7 +173,7 @@ class KustomizationReconciler:
         self, run: Run, kustomization: Kustomization, events: KustomizationEvents, problem: str
     ) -> Result:
         delay = self._services.options.requeue_dependency
-        conditions.mark_false(kustomization, conditions.READY, "DependencyNotReady", problem)
+        self._mark_waiting(kustomization, "DependencyNotReady", problem)
         message = f"Dependencies do not meet ready condition, retrying in {format_duration(delay)}"
         run.log.info(message, {"dependency": problem})
         events.info(message)
@@ -206,7 +211,7 @@ class KustomizationReconciler:
                 {"revision": source.artifact.revision},
                 error=failure,
             )
-            events.error(str(failure))
+            events.error(failure.event)
             return Result(delay), False
         return Result(self._jitter(interval(kustomization))), worked
 

@@ -1,19 +1,21 @@
 """From a source tree and a Kustomization's spec to the objects to apply: overlay, build, substitution.
 
-One function, :func:`build_manifests`, that reads files below the source root and nothing else, so that it runs in a
-worker process under limits. Order and error texts follow fluxcd/kustomize-controller
+One function, :func:`build_manifests`, that reads files below the source root and, where allowed, remote bases. It runs
+in a worker process under limits. Order and error texts follow fluxcd/kustomize-controller
 ``internal/controller/kustomization_controller.go`` (``generate`` and ``build``).
 """
 
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fluxkit import envsubst, yaml
 from fluxkit.api.kustomize import KustomizationSpec, PostBuild
+from fluxkit.controllers.bases import RemoteBases
 from fluxkit.controllers.overlay import OverlayError, generate_overlay
 from fluxkit.kustomize import BuildOptions, KustomizeError
 from fluxkit.kustomize import build as kustomize_build
@@ -46,11 +48,15 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class BuildInputs:
-    """Paths relative to the root that decided the result: contents read, folders listed, names found missing."""
+    """Paths relative to the root that decided the result: contents read, folders listed, names found missing.
+
+    ``remote`` says that bases from elsewhere took part, so that equal files do not mean an equal result.
+    """
 
     files: frozenset[str]
     directories: frozenset[str]
     absent: frozenset[str]
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +74,19 @@ def build_manifests(request: BuildRequest) -> Manifests:
         overlay = generate_overlay(request.root, request.path, request.spec)
     except (OverlayError, yaml.YAMLError) as error:
         raise BuildFailed(str(error)) from None
-    options = BuildOptions(
-        root=request.root,
-        load_restrictor="none",
-        allow_remote=request.allow_remote_bases,
-        overlay={overlay.path: overlay.content},
-    )
-    try:
-        result = kustomize_build(request.root / request.path, options)
-    except KustomizeError as error:
-        raise BuildFailed(f"kustomize build failed: {_located(error, request.root)}") from None
+    with tempfile.TemporaryDirectory(prefix="fluxkit-bases-") as scratch:
+        bases = RemoteBases(Path(scratch)) if request.allow_remote_bases else None
+        options = BuildOptions(
+            root=request.root,
+            load_restrictor="none",
+            allow_remote=bases is not None,
+            fetcher=bases,
+            overlay={overlay.path: overlay.content},
+        )
+        try:
+            result = kustomize_build(request.root / request.path, options)
+        except KustomizeError as error:
+            raise BuildFailed(f"kustomize build failed: {_located(error, request.root)}") from None
     objects = list(result)
     for obj in objects:
         key = key_of(obj)
@@ -92,6 +101,7 @@ def build_manifests(request: BuildRequest) -> Manifests:
         files=(result.files | overlay.files) - made_up,
         directories=frozenset(overlay.directories),
         absent=result.absent | overlay.absent | made_up,
+        remote=bases is not None and bases.used,
     )
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     return Manifests([obj for obj in _expand_lists(objects) if not _is_kustomize_config(obj)], digest, inputs)

@@ -15,7 +15,11 @@ __all__ = ["CONTROLLERS", "FEATURE_GATES", "ControllersOptions", "OptionsError"]
 CONTROLLERS = ("source-controller", "kustomize-controller")
 """The names that ``--controllers`` takes: upstream's processes, which are parts of one process here."""
 
-FEATURE_GATES: Mapping[str, bool] = {"StrictPostBuildSubstitutions": True}
+FEATURE_GATES: Mapping[str, bool] = {
+    "DisableConfigWatchers": False,
+    "ExternalArtifact": False,
+    "StrictPostBuildSubstitutions": True,
+}
 """The gates that exist, with their defaults."""
 
 
@@ -33,6 +37,7 @@ class ControllersOptions:
     runtime_namespace: str = "flux-system"
     watch_all_namespaces: bool = True
     watch_label_selector: str = ""
+    watch_configs_label_selector: str = "reconcile.fluxcd.io/watch=Enabled"
 
     metrics_addr: str = ":8080"
     health_addr: str = ":9440"

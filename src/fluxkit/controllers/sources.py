@@ -1,7 +1,7 @@
 """Finding the source that a Kustomization refers to, and its artifact.
 
-Sources are read as plain objects: of whatever kind, all that matters here is ``status.artifact``. GitRepositories come
-from the shared watch cache; the kinds that other controllers own are asked for one by one.
+Sources are read as plain objects: of whatever kind, all that matters here is ``status.artifact``. They come from watch
+caches. Kinds that other controllers own may not be installed, so they are watched from the first reference on.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import msgspec
 
 from fluxkit.api import Artifact, GitRepository, Kustomization
 from fluxkit.api.source import GROUP
-from fluxkit.kube import Client, WatchCache
+from fluxkit.kube import CacheEvent, CacheRegistry, Client, WatchCache
 from fluxkit.kube.errors import NoMatch, NotFound
 from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ref_of
 
-__all__ = ["AccessDenied", "Source", "SourceNotFound", "SourceReader", "artifact_of", "source_key"]
+__all__ = ["AccessDenied", "OtherSources", "Source", "SourceNotFound", "SourceReader", "artifact_of", "source_key"]
 
 _ORIGIN_REVISION = "org.opencontainers.image.revision"
 
@@ -59,35 +59,67 @@ def artifact_of(obj: Object) -> Artifact | None:
         raise SourceNotFound(f"{ref_of(obj)} has an artifact that cannot be read: {error}") from None
 
 
+class OtherSources:
+    """The sources of kinds that other controllers own. ``changed`` hears of what happens to them later."""
+
+    def __init__(
+        self, client: Client, caches: CacheRegistry, namespace: str, changed: Callable[[CacheEvent], None]
+    ) -> None:
+        self._client = client
+        self._registry = caches
+        self._namespace = namespace
+        self._changed = changed
+        self._caches: dict[str, WatchCache] = {}
+
+    async def get(self, kind: str, key: ObjectKey) -> Object | None:
+        """The source, None if there is none. Raises :class:`SourceNotFound` for an unknown kind."""
+        gvk = GroupVersionKind(GROUP, "v1", kind)
+        cache = self._caches.get(kind)
+        if cache is not None and cache.synced:
+            return cache.get(key.namespace, key.name)
+        try:
+            source = await self._client.get(gvk, key.name, key.namespace)
+        except NotFound:
+            source = None
+        except NoMatch as error:
+            raise SourceNotFound(f"source `{key.name}` kind '{kind}' not supported: {error}") from None
+        if kind not in self._caches:
+            self._follow(gvk)
+        return source
+
+    def _follow(self, gvk: GroupVersionKind) -> None:
+        cache = self._caches[gvk.kind] = self._registry.cache(gvk, self._namespace)
+        # the first list is no news: who asked has just read what is in it
+        cache.subscribe(lambda event: self._changed(event) if cache.synced else None)
+
+
 class SourceReader:
     """Reads sources with the controller's own rights, never those of a tenant."""
 
     def __init__(
-        self, client: Client, repositories: Callable[[], WatchCache], *, no_cross_namespace_refs: bool
+        self,
+        repositories: Callable[[], WatchCache],
+        others: OtherSources,
+        *,
+        no_cross_namespace_refs: bool,
+        external_artifacts: bool,
     ) -> None:
-        self._client = client
         self._repositories = repositories
+        self._others = others
         self._no_cross_namespace_refs = no_cross_namespace_refs
+        self._external_artifacts = external_artifacts
 
     async def read(self, kustomization: Kustomization) -> Source:
         """Raises :class:`AccessDenied` before anything is read, :class:`SourceNotFound`, and what the API answers."""
         kind, key = source_key(kustomization)
         if self._no_cross_namespace_refs and key.namespace != kustomization.metadata.namespace:
             raise AccessDenied(f"can't access '{kind}/{key}', cross-namespace references have been blocked")
-        if kind == "ExternalArtifact":
+        if kind == "ExternalArtifact" and not self._external_artifacts:
             raise AccessDenied(f"can't access '{kind}/{key}', ExternalArtifact feature gate is disabled")
         if kind == GitRepository.GVK.kind:
             obj = self._repositories().get(key.namespace, key.name)
         else:
-            obj = await self._get(kind, key)
+            obj = await self._others.get(kind, key)
         if obj is None:
             raise SourceNotFound(f"Source '{kind}/{key}' not found")
         return Source(kind, key, artifact_of(obj))
-
-    async def _get(self, kind: str, key: ObjectKey) -> Object | None:
-        try:
-            return await self._client.get(GroupVersionKind(GROUP, "v1", kind), key.name, key.namespace)
-        except NotFound:
-            return None
-        except NoMatch as error:
-            raise SourceNotFound(f"source `{key.name}` kind '{kind}' not supported: {error}") from None

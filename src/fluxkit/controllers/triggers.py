@@ -8,14 +8,15 @@ are looked up in indexes of the shared watch cache, so that a change costs what 
 from collections.abc import Callable, Iterable
 
 from fluxkit.api import DecodeError, Kustomization
-from fluxkit.controllers.dependencies import dependency_keys
+from fluxkit.controllers.dependencies import dependency_keys, in_dependency_order
 from fluxkit.controllers.sources import source_key
 from fluxkit.kube import CacheEvent, WatchCache
 from fluxkit.objects import Object, ObjectKey, gvk_of, key_of
 from fluxkit.runtime import conditions
 
-__all__ = ["INDEXERS", "artifact_changed", "became_ready", "dependants_of", "referrers_of"]
+__all__ = ["INDEXERS", "artifact_changed", "became_ready", "configured_by", "dependants_of", "referrers_of"]
 
+_BY_CONFIG = "config"
 _BY_SOURCE = "source"
 _BY_DEPENDENCY = "dependency"
 
@@ -35,7 +36,24 @@ def _index_dependencies(obj: Object) -> Iterable[str]:
         return ()
 
 
-INDEXERS = {_BY_SOURCE: _index_source, _BY_DEPENDENCY: _index_dependencies}
+def _index_configs(obj: Object) -> Iterable[str]:
+    try:
+        kustomization = Kustomization.decode(obj)
+    except DecodeError:
+        return ()
+    spec, namespace = kustomization.spec, kustomization.metadata.namespace
+    names = [(each.kind, each.name) for each in (spec.post_build.substitute_from if spec.post_build else ())]
+    if spec.kube_config is not None:
+        if spec.kube_config.secret_ref is not None:
+            names.append(("Secret", spec.kube_config.secret_ref.name))
+        if spec.kube_config.config_map_ref is not None:
+            names.append(("ConfigMap", spec.kube_config.config_map_ref.name))
+    if spec.decryption is not None and spec.decryption.secret_ref is not None:
+        names.append(("Secret", spec.decryption.secret_ref.name))
+    return {f"{kind}/{ObjectKey(namespace, name)}" for kind, name in names}
+
+
+INDEXERS = {_BY_CONFIG: _index_configs, _BY_SOURCE: _index_source, _BY_DEPENDENCY: _index_dependencies}
 """Indexers for the cache of Kustomizations."""
 
 MapFunction = Callable[[CacheEvent], Iterable[ObjectKey]]
@@ -61,13 +79,23 @@ def _artifact_of(source: Object) -> tuple[str, str, str] | None:
 
 
 def referrers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
-    """Maps a source with an artifact to the Kustomizations that refer to it."""
+    """Maps a source with an artifact to the Kustomizations that refer to it, dependencies before their dependants."""
 
     def referrers(event: CacheEvent) -> Iterable[ObjectKey]:
         source = event.new
         if source is None or _artifact_of(source) is None:
             return
-        for obj in kustomizations().index(_BY_SOURCE, f"{gvk_of(source).kind}/{key_of(source)}"):
+        found = kustomizations().index(_BY_SOURCE, f"{gvk_of(source).kind}/{key_of(source)}")
+        yield from in_dependency_order([Kustomization.decode(obj) for obj in found])
+
+    return referrers
+
+
+def configured_by(kustomizations: Callable[[], WatchCache], kind: str) -> MapFunction:
+    """Maps a ConfigMap or Secret to the Kustomizations whose variables, kubeconfig or keys it holds."""
+
+    def referrers(event: CacheEvent) -> Iterable[ObjectKey]:
+        for obj in kustomizations().index(_BY_CONFIG, f"{kind}/{key_of(event.object)}"):
             yield key_of(obj)
 
     return referrers
@@ -75,9 +103,11 @@ def referrers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
 
 def became_ready(event: CacheEvent) -> bool:
     """A Kustomization is ready in a way it was not before: at another revision or generation, or at all."""
-    if event.new is None or event.old is None:
+    if event.new is None:
         return False
-    return _ready_at(event.new) not in (None, _ready_at(event.old))
+    # what a watch missed may turn up as a new object that is ready already
+    before = _ready_at(event.old) if event.old is not None else None
+    return _ready_at(event.new) not in (None, before)
 
 
 def _ready_at(obj: Object) -> tuple[str, int] | None:
