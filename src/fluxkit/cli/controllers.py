@@ -95,6 +95,11 @@ interrupted. It needs no container: it works from any machine that reaches the A
     "--watch-all-namespaces", default=True, help="watch for resources in all namespaces, if false only in --namespace"
 )
 @flag("--watch-label-selector", help="watch for resources with these labels only")
+@flag(
+    "--watch-configs-label-selector",
+    default="reconcile.fluxcd.io/watch=Enabled",
+    help="watch for ConfigMaps and Secrets with these labels",
+)
 @switch("--no-cross-namespace-refs", help="disallow references to objects in other namespaces")
 @switch("--no-remote-bases", help="disallow remote bases in kustomizations")
 @flag("--default-service-account", help="the ServiceAccount that Kustomizations without one impersonate")

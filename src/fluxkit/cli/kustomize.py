@@ -3,6 +3,8 @@
 Flags are kustomize's own (kubernetes-sigs/kustomize kustomize/commands/build).
 """
 
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -53,21 +55,34 @@ _REORDERS: Mapping[str, Literal["none", "legacy", "unspecified"]] = {
     type=OneOf(tuple(_REORDERS), "illegal flag value {value}; legal values: {choices}"),
     help="reorder the resources just before output: 'legacy' sorts namespaces and definitions first, 'none' does not",
 )
+@switch("--enable-managedby-label", help="add the label app.kubernetes.io/managed-by to all objects")
 @switch("--enable-helm", help="not supported: charts are not inflated")
-def build(directory: str | None, output: str, load_restrictor: str, reorder: str, enable_helm: bool) -> None:
+def build(
+    directory: str | None,
+    output: str,
+    load_restrictor: str,
+    reorder: str,
+    enable_managedby_label: bool,
+    enable_helm: bool,
+) -> None:
     if enable_helm:
         raise CommandError("--enable-helm is not supported: fluxkit does not inflate charts in kustomizations")
     from fluxkit import kustomize as engine
+    from fluxkit.controllers.bases import RemoteBases
 
-    options = engine.BuildOptions(
-        load_restrictor="none" if load_restrictor == "LoadRestrictionsNone" else "rootOnly",
-        reorder=_REORDERS[reorder],
-        schema="replace",
-    )
-    try:
-        result = engine.build(Path(directory or "."), options)
-    except engine.KustomizeError as error:
-        raise CommandError(str(error)) from error
+    with tempfile.TemporaryDirectory(prefix="kustomize-") as scratch:
+        options = engine.BuildOptions(
+            load_restrictor="none" if load_restrictor == "LoadRestrictionsNone" else "rootOnly",
+            reorder=_REORDERS[reorder],
+            schema="replace",
+            allow_remote=True,
+            fetcher=RemoteBases(Path(scratch), environment=os.environ),
+            add_managed_by_label=enable_managedby_label,
+        )
+        try:
+            result = engine.build(directory or ".", options)
+        except engine.KustomizeError as error:
+            raise CommandError(str(error)) from error
     for warning in result.warnings:
         progress.line(warning)
     target = Path(output) if output else None
