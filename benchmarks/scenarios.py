@@ -5,6 +5,7 @@ import statistics
 import time
 
 from benchmarks.fleet import write_application, write_fleet, write_kustomizations
+from benchmarks.kustomize import kustomize
 from benchmarks.report import Figure, announce, show
 from benchmarks.rig import Bench
 
@@ -146,4 +147,11 @@ def _writes(
     return float(total)
 
 
-SCENARIOS = {"push": push, "scale": scale, "shared": shared, "idle": idle, "cli": command_line}
+SCENARIOS = {
+    "push": push,
+    "scale": scale,
+    "shared": shared,
+    "idle": idle,
+    "cli": command_line,
+    "kustomize": kustomize,
+}

@@ -1,0 +1,114 @@
+"""The build engine beside the real ``kustomize`` binary, where that is on the path."""
+
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.report import Figure, announce, show
+from fluxkit import yaml
+from fluxkit.kustomize import BuildOptions, build
+
+__all__ = ["kustomize"]
+
+_EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "apps" / "production"
+
+
+async def kustomize() -> None:
+    """(f) kustomize build, in process and in its upstream form."""
+    binary = shutil.which("kustomize")
+    announce("kustomize build, in process" + ("" if binary else " (no kustomize binary on the path to compare with)"))
+    with tempfile.TemporaryDirectory(prefix="fluxkit-bench-") as scratch:
+        root = Path(scratch)
+        for name, make, turns in (
+            ("an overlay of 8 objects with patches and a generator", lambda _: _EXAMPLE, 20),
+            ("1,000 Deployments, 20 targeted patches", _deployments, 3),
+            ("60 generators, 540 files", _generators, 5),
+            ("200 overlays over one base", _overlays, 3),
+        ):
+            target = make(root)
+            ours = _median(lambda target=target: _build(target), turns)
+            theirs = _median(lambda target=target: _run(binary, target), min(turns, 3)) if binary else None
+            show(Figure(name, ours, "ms", "binary", theirs) if binary else Figure(name, ours, "ms"))
+
+
+def _build(target: Path) -> None:
+    build(target, BuildOptions(load_restrictor="none")).text  # noqa: B018 - writing the text is part of the work
+
+
+def _run(binary: str | None, target: Path) -> None:
+    assert binary is not None
+    command = [binary, "build", "--load-restrictor=LoadRestrictionsNone", str(target)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _median(work: Callable[[], None], turns: int) -> float:
+    times = []
+    for _ in range(turns):
+        started = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times)
+
+
+def _write(path: Path, *documents: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.dump_all(documents))
+
+
+def _deployment(name: str) -> dict[str, object]:
+    labels = {"app": name}
+    container = {"name": "app", "image": "example.com/app:1", "ports": [{"containerPort": 80}]}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+def _deployments(root: Path) -> Path:
+    base, overlay = root / "deployments" / "base", root / "deployments" / "overlay"
+    _write(base / "all.yaml", *(_deployment(f"app-{number}") for number in range(1000)))
+    _write(base / "kustomization.yaml", {"resources": ["all.yaml"]})
+    patches = [
+        {
+            "target": {"kind": "Deployment", "name": f"app-{number * 50}"},
+            "patch": yaml.dump([{"op": "replace", "path": "/spec/replicas", "value": number}]),
+        }
+        for number in range(20)
+    ]
+    document = {
+        "resources": ["../base"],
+        "namespace": "prod",
+        "namePrefix": "my-",
+        "labels": [{"pairs": {"team": "a"}, "includeSelectors": True}],
+        "patches": patches,
+    }
+    _write(overlay / "kustomization.yaml", document)
+    return overlay
+
+
+def _generators(root: Path) -> Path:
+    directory = root / "generators"
+    generators = []
+    for number in range(60):
+        files = [f"files/{number}-{index}.txt" for index in range(9)]
+        for file in files:
+            (directory / file).parent.mkdir(parents=True, exist_ok=True)
+            (directory / file).write_text(f"content of {file}\n" * 20)
+        generators.append({"name": f"config-{number}", "files": files})
+    _write(directory / "kustomization.yaml", {"configMapGenerator": generators})
+    return directory
+
+
+def _overlays(root: Path) -> Path:
+    directory = root / "overlays"
+    _write(directory / "base" / "app.yaml", _deployment("app"))
+    _write(directory / "base" / "kustomization.yaml", {"resources": ["app.yaml"]})
+    names = [f"overlay-{number}" for number in range(200)]
+    for name in names:
+        document = {"resources": ["../base"], "nameSuffix": f"-{name}", "namespace": name}
+        _write(directory / name / "kustomization.yaml", document)
+    _write(directory / "all" / "kustomization.yaml", {"resources": [f"../{name}" for name in names]})
+    return directory / "all"
