@@ -15,7 +15,13 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """API server, Git server and controllers."""
-    rig = Rig(tmp_path_factory.mktemp("rig"), "--min-retry-delay=100ms", "--max-retry-delay=1s", "--http-retry=1")
+    rig = Rig(
+        tmp_path_factory.mktemp("rig"),
+        "--min-retry-delay=100ms",
+        "--max-retry-delay=1s",
+        "--http-retry=1",
+        "--requeue-dependency=10m",  # longer than any test: what is waited for has to wake whoever waits
+    )
 
     async def start() -> None:
         await rig.cluster.start()

@@ -64,6 +64,7 @@ class _Watch:
     gvk: GroupVersionKind
     map: MapFunction
     predicate: Predicate | None
+    namespace: str
     label_selector: str
     metadata_only: bool
     required: bool
@@ -135,6 +136,7 @@ class Controller:
         map: MapFunction,
         *,
         predicate: Predicate | None = None,
+        namespace: str = "",
         label_selector: str = "",
         metadata_only: bool = False,
         required: bool = True,
@@ -144,7 +146,7 @@ class Controller:
         ``map`` names the objects of this controller that a change concerns; it is also called for every object that
         exists at the start. A watch that is not ``required`` does not delay the start, for kinds that may be missing.
         """
-        self._watches.append(_Watch(gvk, map, predicate, label_selector, metadata_only, required))
+        self._watches.append(_Watch(gvk, map, predicate, namespace, label_selector, metadata_only, required))
 
     def enqueue(self, key: ObjectKey, after: float = 0.0, trigger: Trigger | None = None) -> None:
         """Asks for a run of an object, at once or in ``after`` seconds.
@@ -175,7 +177,12 @@ class Controller:
             others = [
                 (
                     watch,
-                    caches.cache(watch.gvk, "", label_selector=watch.label_selector, metadata_only=watch.metadata_only),
+                    caches.cache(
+                        watch.gvk,
+                        watch.namespace,
+                        label_selector=watch.label_selector,
+                        metadata_only=watch.metadata_only,
+                    ),
                 )
                 for watch in self._watches
             ]
