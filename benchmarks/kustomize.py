@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from benchmarks.report import Figure, announce, show
@@ -30,8 +31,8 @@ async def kustomize() -> None:
             ("200 overlays over one base", _overlays, 3),
         ):
             target = make(root)
-            ours = _median(lambda target=target: _build(target), turns)
-            theirs = _median(lambda target=target: _run(binary, target), min(turns, 3)) if binary else None
+            ours = _median(partial(_build, target), turns)
+            theirs = _median(partial(_run, binary, target), min(turns, 3)) if binary else None
             show(Figure(name, ours, "ms", "binary", theirs) if binary else Figure(name, ours, "ms"))
 
 
