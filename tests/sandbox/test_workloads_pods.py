@@ -290,3 +290,17 @@ async def test_controllers_take_up_where_a_restart_left_off(world: World) -> Non
     await world.when(DEPLOYMENTS, "w", lambda each: each.get("status", {}).get("availableReplicas") == 1)
     addresses = [pod["status"]["podIP"] for pod in world.objects(PODS) if "podIP" in pod["status"]]
     assert len(addresses) == len(set(addresses))
+
+
+@pytest.mark.parametrize(
+    ("policy", "phase"), [("Never", "Succeeded"), ("OnFailure", "Succeeded"), ("Always", "Running")]
+)
+async def test_a_pod_of_its_own_completes_unless_it_is_to_be_restarted(world: World, policy: str, phase: str) -> None:
+    """As Helm's test Pods do."""
+    spec = {"containers": [{"name": "c", "image": "web:1"}], "restartPolicy": policy}
+    world.apply(obj("v1", "Pod", "p", spec=spec))
+    await world.when(PODS, "p", ready if phase == "Running" else lambda each: _phase(each) == phase)
+
+
+def _phase(pod: Any) -> str:
+    return str((pod.get("status") or {}).get("phase", ""))

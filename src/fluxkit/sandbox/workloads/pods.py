@@ -3,6 +3,7 @@
 Follows the shapes that kubernetes/kubernetes ``pkg/kubelet/status`` and ``pkg/scheduler`` write.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -218,7 +219,7 @@ class PodLifecycle:
             self._cluster.again(RESOURCE, pod, (due - moment).total_seconds())
         elif reason in control.FAILED_REASONS:
             self._finish(pod, "Failed", reason, started_at)
-        elif ready and owners and owners[0]["kind"] == "Job":
+        elif ready and _runs_to_completion(pod, owners):
             self._finish(pod, "Succeeded", "Completed", started_at)
 
     def _finish(self, pod: Object, phase: str, reason: str, started_at: str) -> None:
@@ -252,6 +253,13 @@ class PodLifecycle:
             self._cluster.event(pod, "Normal", "Pulled", text, _KUBELET)
             self._cluster.event(pod, "Normal", "Created", f"Container created: {name}", _KUBELET)
             self._cluster.event(pod, "Normal", "Started", f"Container started: {name}", _KUBELET)
+
+
+def _runs_to_completion(pod: Object, owners: Sequence[Object]) -> bool:
+    """Pods of Jobs, and those of nobody that are not to be restarted, such as Helm's tests."""
+    if owners:
+        return bool(owners[0]["kind"] == "Job")
+    return bool(pod["spec"].get("restartPolicy", "Always") != "Always")
 
 
 def _named(pod: Object) -> str:
