@@ -9,5 +9,18 @@ Upstream: golang/go ``src/text/template`` and ``src/fmt``.
 
 from fluxkit.template.errors import ExecError, FunctionError, LimitError, ParseError, TemplateError
 from fluxkit.template.functions import Function, function
+from fluxkit.template.limits import Budget, Limits
+from fluxkit.template.template import Template
 
-__all__ = ["ExecError", "Function", "FunctionError", "LimitError", "ParseError", "TemplateError", "function"]
+__all__ = [
+    "Budget",
+    "ExecError",
+    "Function",
+    "FunctionError",
+    "LimitError",
+    "Limits",
+    "ParseError",
+    "Template",
+    "TemplateError",
+    "function",
+]

@@ -1,4 +1,4 @@
-"""The parsed template (golang/go ``src/text/template/parse/node.go``). ``str`` of a node is what error messages quote."""
+"""The parsed template (golang/go ``src/text/template/parse/node.go``); error messages quote a node's ``str``."""
 
 from dataclasses import dataclass, field
 

@@ -25,6 +25,7 @@ numbers gives plain numbers; a function whose Go result is an int64 wraps it aga
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, ClassVar
 
 __all__ = [
@@ -189,6 +190,7 @@ _KINDS: dict[type, str] = {
     Float32: "float32",
 }
 
+_KEY = itemgetter(0)
 _NAMES: dict[type, str] = {
     **{cls: kind for cls, kind in _KINDS.items() if kind not in ("slice", "map")},
     type(None): "<nil>",
@@ -268,14 +270,11 @@ def byte_length(text: str) -> int:
 
 def sorted_items(mapping: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The entries of a map in byte order of the keys, as Go ranges over them and prints them."""
-    try:
-        return sorted(mapping.items(), key=_key)
-    except TypeError as problem:
-        raise TypeError("keys of template maps are strings") from problem
-
-
-def _key(entry: tuple[str, Any]) -> str | bytes:
-    return entry[0].encode("utf-8", "surrogateescape")
+    entries = sorted(mapping.items(), key=_KEY)
+    if not "".join(mapping).isascii():
+        # Code points sort like their UTF-8 form, except the surrogates that stand for single bytes.
+        entries.sort(key=lambda entry: to_bytes(entry[0]))
+    return entries
 
 
 def wrap_int64(value: int) -> Int64:

@@ -1,0 +1,138 @@
+"""Templates and sets of templates (golang/go ``src/text/template/template.go``)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from fluxkit.template import nodes
+from fluxkit.template.builtins import BUILTINS
+from fluxkit.template.compiler import compile_tree
+from fluxkit.template.errors import ExecError, LimitError
+from fluxkit.template.execution import Code, Execution
+from fluxkit.template.functions import Function, as_function
+from fluxkit.template.limits import Budget, Limits, deep_stack
+from fluxkit.template.parser import parse
+from fluxkit.template.quoting import quote
+
+__all__ = ["Template"]
+
+_MISSING_KEY = {"zero": "zero", "default": "default", "invalid": "default", "error": "error"}
+
+
+class _Definition:
+    """A tree and, once it has been executed, its compiled form; clones of a set share it."""
+
+    __slots__ = ("_code", "tree")
+
+    def __init__(self, tree: nodes.Tree) -> None:
+        self.tree = tree
+        self._code: tuple[Code, int] | None = None
+
+    def code(self) -> tuple[Code, int]:
+        if self._code is None:
+            self._code = compile_tree(self.tree)
+        return self._code
+
+
+class _Set:
+    """What associated templates have in common."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.definitions: dict[str, _Definition] = {}
+        self.functions: dict[str, Function] = dict(BUILTINS)
+        self.missing_key = "default"
+
+
+class Template:
+    """A named template and the set that it belongs to; all templates of a set can call each other.
+
+    >>> Template("greeting").parse("Hello {{ .name }}!").execute({"name": "world"})
+    'Hello world!'
+    """
+
+    def __init__(self, name: str, *, limits: Limits | None = None) -> None:
+        self.name = name
+        self._set = _Set(limits or Limits())
+
+    def funcs(self, functions: Mapping[str, Callable[..., Any]]) -> Self:
+        """Add functions to the whole set, or replace them; a text that calls one must be parsed later."""
+        self._set.functions.update({name: as_function(call) for name, call in functions.items()})
+        return self
+
+    def option(self, option: str) -> Self:
+        """``missingkey=default``, ``missingkey=zero`` or ``missingkey=error``. Raises ValueError for others."""
+        key, _, value = option.partition("=")
+        if key != "missingkey" or value not in _MISSING_KEY:
+            raise ValueError(f"unrecognized option: {option}")
+        self._set.missing_key = _MISSING_KEY[value]
+        return self
+
+    def parse(self, text: str) -> Self:
+        """Make ``text`` this template's body, and add what it defines to the set.
+
+        A later definition replaces an earlier one unless it is empty. Raises
+        :class:`~fluxkit.template.errors.ParseError`.
+        """
+        with deep_stack:
+            trees = parse(self.name, text, self._set.functions)
+        definitions = self._set.definitions
+        for name, tree in trees.items():
+            if name not in definitions or not nodes.is_empty(tree.root):
+                definitions[name] = _Definition(tree)
+        return self
+
+    def new(self, name: str) -> "Template":
+        """Another template of the same set, without a body yet."""
+        template = Template.__new__(Template)
+        template.name = name
+        template._set = self._set
+        return template
+
+    def clone(self) -> "Template":
+        """This template in a copy of its set: what is parsed there is not seen here. Compiled templates are shared."""
+        copy = _Set(self._set.limits)
+        copy.definitions = dict(self._set.definitions)
+        copy.functions = dict(self._set.functions)
+        copy.missing_key = self._set.missing_key
+        template = self.new(self.name)
+        template._set = copy
+        return template
+
+    def lookup(self, name: str) -> "Template | None":
+        """The template of this name in the set, if it has a body."""
+        return self.new(name) if name in self._set.definitions else None
+
+    def names(self) -> list[str]:
+        """The names of all templates in the set, in order of their first definition."""
+        return list(self._set.definitions)
+
+    def execute(self, data: Any, *, budget: Budget | None = None) -> str:
+        """The output for ``data`` as dot.
+
+        ``budget`` is for functions that execute templates in their turn: what is nested draws on the same one. Raises
+        :class:`~fluxkit.template.errors.ExecError`, or :class:`~fluxkit.template.errors.LimitError`.
+        """
+        definition = self._set.definitions.get(self.name)
+        if definition is None:
+            raise ExecError(f"template: {self.name}: {quote(self.name)} is an incomplete or empty template")
+        budget = budget or Budget(self._set.limits)
+        depth = budget.depth
+        run = Execution(self._set.definitions, self._set.functions, self._set.missing_key, budget)
+        with deep_stack:
+            try:
+                body, size = definition.code()
+                frame: list[Any] = [None] * size
+                frame[0] = data
+                body(run, frame, data)
+            except RecursionError as problem:
+                raise LimitError(f"template {quote(self.name)} nests too deeply") from problem
+            finally:
+                budget.depth = depth
+        return run.text()
+
+    def execute_template(self, name: str, data: Any, *, budget: Budget | None = None) -> str:
+        """As :meth:`execute`, of the set's template ``name``."""
+        template = self.lookup(name)
+        if template is None:
+            raise ExecError(f"template: no template {quote(name)} associated with template {quote(self.name)}")
+        return template.execute(data, budget=budget)
