@@ -341,10 +341,11 @@ def _letters_last(key: str) -> str:
 def _natural_order(left: str, right: str) -> int:
     if left == right:
         return 0
-    return -1 if _natural_less(left, right) else 1
+    return -1 if natural_less(left, right) else 1
 
 
-def _natural_less(left: str, right: str) -> bool:
+def natural_less(left: str, right: str) -> bool:
+    """go-yaml v2's order of keys."""
     for index, (a, b) in enumerate(zip(left, right, strict=False)):
         if a == b:
             continue

@@ -1,0 +1,79 @@
+"""The functions that Helm gives to templates: sprig's without ``env`` and ``expandenv``, and Helm's conversions.
+
+Promises: upstream's results byte for byte, with Go's own behaviour behind them (RE2, time layouts, number parsing and
+printing, JSON, YAML and TOML layouts), and upstream's error texts. One module for each family; the tables at their ends
+name every function with its Go signature.
+
+Refuses: the environment, the network and the file system, except for the system's zone information and key generation;
+clock and randomness come in through :func:`functions`. A single call cannot produce a text or list beyond
+:mod:`fluxkit.template.sprig.limits`. ``include``, ``tpl``, ``required`` and ``lookup`` belong to the chart engine.
+
+Upstream: Masterminds/sprig v3.3.0, helm/helm ``pkg/engine/funcs.go``.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+from fluxkit.template.functions import Function
+from fluxkit.template.sprig import (
+    certificates,
+    crypto,
+    dates,
+    defaults,
+    dicts,
+    durations,
+    encoding,
+    json,
+    lists,
+    network,
+    numbers,
+    paths,
+    randomness,
+    reflection,
+    regex,
+    semver,
+    strings,
+    toml,
+    urls,
+    yaml,
+)
+from fluxkit.template.sprig.gotime import LOCAL, Time
+from fluxkit.template.sprig.randomness import RandomBytes
+
+__all__ = ["RandomBytes", "functions"]
+
+
+def functions(*, now: Callable[[], int] = time.time_ns, random: RandomBytes = os.urandom) -> dict[str, Function]:
+    """All functions by their names in templates.
+
+    ``now`` gives the nanoseconds since the Unix epoch; ``random`` gives as many random bytes as it is asked for. With a
+    fixed clock and a seeded source every result but that of ``genPrivateKey "dsa"`` can be repeated.
+    """
+
+    def moment() -> Time:
+        seconds, nanoseconds = divmod(now(), 1_000_000_000)
+        return Time(seconds, nanoseconds, LOCAL)
+
+    return {
+        **strings.FUNCTIONS,
+        **numbers.FUNCTIONS,
+        **defaults.FUNCTIONS,
+        **lists.FUNCTIONS,
+        **dicts.FUNCTIONS,
+        **reflection.FUNCTIONS,
+        **dates.functions(moment),
+        **durations.FUNCTIONS,
+        **regex.FUNCTIONS,
+        **encoding.FUNCTIONS,
+        **paths.FUNCTIONS,
+        **urls.FUNCTIONS,
+        **network.FUNCTIONS,
+        **semver.FUNCTIONS,
+        **json.FUNCTIONS,
+        **yaml.FUNCTIONS,
+        **toml.FUNCTIONS,
+        **crypto.functions(random),
+        **certificates.functions(moment, random),
+        **randomness.functions(random),
+    }
