@@ -1,12 +1,17 @@
 """Deletions that come at a bad time."""
 
+import asyncio
+
+import orjson
 import pytest
 
 from fluxkit.api import Kustomization
-from fluxkit.kube import PatchKind
+from fluxkit.kube import PatchKind, WatchCache
+from fluxkit.kube.errors import NotFound
 from fluxkit.objects import GroupVersionKind
 from tests.integration.fleet import CONFIG_MAP, DEPLOYMENT, Fleet, config_map, deployment
 
+CLUSTER_ROLE = GroupVersionKind("rbac.authorization.k8s.io", "v1", "ClusterRole")
 NAMESPACE = GroupVersionKind("", "v1", "Namespace")
 
 
@@ -24,6 +29,48 @@ async def test_deleted_while_its_health_is_awaited(fleet: Fleet) -> None:
     await fleet.client.delete(Kustomization.GVK, "app", fleet.namespace)
     await gone(fleet, "app")
     assert not await fleet.exists(DEPLOYMENT, "a")
+
+
+async def hold_up(fleet: Fleet) -> None:
+    """An apply of the repository's ``app`` gets as far as its ClusterRole and is then sent away for a second."""
+    name = f"{fleet.namespace}-reader"
+    rbac = "rbac.authorization.k8s.io/v1"
+    fleet.repository.write(
+        "app/role.yaml", f"apiVersion: {rbac}\nkind: ClusterRole\nmetadata:\n  name: {name}\nrules: []\n"
+    )
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+    await fleet.repository.push("start")
+    fault = {"code": 429, "resource": "configmaps", "namespace": fleet.namespace, "verb": "patch", "retryAfter": 1}
+    await fleet.client.raw("POST", "/sandbox/faults", body=orjson.dumps(fault | {"count": 1}))
+    await fleet.follow()
+    await fleet.kustomize("app", "./app")
+    roles = WatchCache(fleet.client, CLUSTER_ROLE)
+    following = asyncio.create_task(roles.run())
+    try:
+        await roles.wait_for(lambda cache: cache.get("", name) is not None, 30)
+    finally:
+        following.cancel()
+        await asyncio.wait({following})
+    assert not await fleet.exists(CONFIG_MAP, "a")
+
+
+async def test_deleted_while_it_is_being_applied(fleet: Fleet) -> None:
+    await hold_up(fleet)
+    await fleet.client.delete(Kustomization.GVK, "app", fleet.namespace)
+    await gone(fleet, "app")
+    assert not await fleet.exists(CONFIG_MAP, "a")
+    with pytest.raises(NotFound):
+        await fleet.client.get(CLUSTER_ROLE, f"{fleet.namespace}-reader")
+
+
+async def test_the_source_moves_while_it_is_being_applied(fleet: Fleet) -> None:
+    await hold_up(fleet)
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace, "2"))
+    (fleet.repository.clone / "app/role.yaml").unlink()
+    await fleet.applied("app", await fleet.push())
+    assert (await fleet.client.get(CONFIG_MAP, "a", fleet.namespace))["data"] == {"key": "2"}
+    with pytest.raises(NotFound):
+        await fleet.client.get(CLUSTER_ROLE, f"{fleet.namespace}-reader")
 
 
 @pytest.mark.contract("KUS-321")

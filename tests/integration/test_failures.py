@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from fluxkit.kube.errors import NotFound
+from fluxkit.objects import GroupVersionKind
+from fluxkit.runtime.status_check import check_final
 from testbed.githttp import GitHTTPServer, Trouble
 from tests.integration.fleet import CONFIG_MAP, Fleet, config_map
 
@@ -158,6 +161,34 @@ async def test_a_refused_object_stops_its_stage_before_anything_is_written(fleet
     message = await fleet.failed("app", "ReconciliationFailed")
     assert f"Service/{fleet.namespace}/broken dry-run failed" in message
     assert not await fleet.exists(CONFIG_MAP, "a")
+
+
+@pytest.mark.contract("KUS-193", "KUS-371", "KUS-027")
+async def test_what_an_earlier_stage_created_is_told_and_kept_track_of(fleet: Fleet) -> None:
+    name = f"{fleet.namespace}-reader"
+    role = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {name}\nrules: []\n"
+    fleet.repository.write("app/role.yaml", role)
+    metadata = f"metadata:\n  name: broken\n  namespace: {fleet.namespace}\n"
+    fleet.repository.write("app/broken.yaml", f"apiVersion: v1\nkind: Service\n{metadata}spec:\n  ports: 80\n")
+    revision = await fleet.repository.push("start")
+    await fleet.follow()
+    await fleet.kustomize("app", "./app")
+    message = await fleet.failed("app", "ReconciliationFailed")
+    assert f"ClusterRole/{name} created" in message.splitlines()
+    failed = fleet.kustomization("app")
+    assert failed is not None
+    assert failed.status.inventory is not None
+    assert [entry.id for entry in failed.status.inventory.entries] == [f"_{name}_rbac.authorization.k8s.io_ClusterRole"]
+    assert (failed.status.last_attempted_revision, failed.status.last_applied_revision) == (revision, "")
+    report = check_final(failed, ("Stalled", "Reconciling"))
+    assert report.failures == []
+    reconciling = next(each for each in failed.status.conditions if each.type == "Reconciling")
+    assert reconciling.reason == "ProgressingWithRetry"
+    fleet.repository.remove("app/role.yaml")
+    fleet.repository.write("app/broken.yaml", config_map("a", fleet.namespace))
+    await fleet.applied("app", await fleet.push())
+    with pytest.raises(NotFound):
+        await fleet.client.get(GroupVersionKind("rbac.authorization.k8s.io", "v1", "ClusterRole"), name)
 
 
 @pytest.mark.contract("KUS-107", "KUS-364")
