@@ -30,6 +30,8 @@ class CustomVersion:
     status: bool = False
     scale: dict[str, str] | None = None
     deprecation_warning: str = ""
+    storage_schema: dict[str, Any] = field(default_factory=dict)
+    """The schema of the version that is stored."""
     terminating: bool = False
     """The definition is being deleted: nothing new may be created."""
 

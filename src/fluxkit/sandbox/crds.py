@@ -1,23 +1,21 @@
-"""CustomResourceDefinitions: what they serve, their defaults, conditions and the rules of their own fields.
+"""CustomResourceDefinitions: what they serve, their defaults and their conditions.
 
-Follows kubernetes/apiextensions-apiserver (``pkg/apis/apiextensions/v1/defaults.go``, ``pkg/controller/status``,
-``pkg/apis/apiextensions/validation``).
+Follows kubernetes/apiextensions-apiserver (``pkg/apis/apiextensions/v1/defaults.go``, ``pkg/controller/status``).
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from fluxkit.objects import Object
-from fluxkit.sandbox.catalog import CustomVersion, Resource
-from fluxkit.sandbox.names import is_dns1035_label, is_dns1123_subdomain
-from fluxkit.sandbox.status import Cause
+from fluxkit.sandbox.catalog import CustomVersion, Resource, version_priority
 from fluxkit.timestamps import format_time, now
 
-__all__ = ["KEY", "accept", "prepare", "resources_of", "set_condition", "validate"]
+__all__ = ["KEY", "accept", "new_status", "prepare", "resources_of", "set_condition"]
 
 KEY = "customresourcedefinitions.apiextensions.k8s.io"
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
+_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 _STATUS_VERBS = ("get", "patch", "update")
 
 
@@ -36,63 +34,11 @@ def prepare(definition: Object) -> None:
             del version["subresources"]
 
 
-def validate(definition: Object) -> list[Cause]:
-    """What is wrong with names, group, scope and versions."""
-    spec = definition.get("spec") or {}
-    names = spec.get("names") or {}
-    causes: list[Cause] = []
-    group, plural = spec.get("group") or "", names.get("plural") or ""
-    if not group:
-        causes.append(Cause.required("spec.group"))
-    elif is_dns1123_subdomain(group):
-        causes.append(Cause.invalid("spec.group", group, is_dns1123_subdomain(group)))
-    elif "." not in group:
-        causes.append(Cause.invalid("spec.group", group, "should be a domain with at least one dot"))
-    if spec.get("scope") not in ("Namespaced", "Cluster"):
-        if spec.get("scope"):
-            causes.append(Cause.not_supported("spec.scope", spec["scope"], ["Cluster", "Namespaced"]))
-        else:
-            causes.append(Cause.required("spec.scope"))
-    for member in ("plural", "kind"):
-        if not names.get(member):
-            causes.append(Cause.required(f"spec.names.{member}"))
-    if plural and is_dns1035_label(plural):
-        causes.append(Cause.invalid("spec.names.plural", plural, is_dns1035_label(plural)))
-    name = definition["metadata"].get("name", "")
-    if group and plural and name != f"{plural}.{group}":
-        causes.append(Cause.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
-    return causes + _validate_versions(spec.get("versions") or [])
-
-
-def _validate_versions(versions: list[dict[str, Any]]) -> list[Cause]:
-    causes: list[Cause] = []
-    if not versions or sum(1 for item in versions if item.get("storage")) != 1:
-        causes.append(Cause.invalid("spec.versions", "", "must have exactly one version marked as storage version"))
-    seen: set[str] = set()
-    for index, version in enumerate(versions):
-        path = f"spec.versions[{index}]"
-        name = version.get("name", "")
-        if not name:
-            causes.append(Cause.required(f"{path}.name"))
-        elif is_dns1035_label(name):
-            causes.append(Cause.invalid(f"{path}.name", name, is_dns1035_label(name)))
-        elif name in seen:
-            causes.append(Cause.invalid("spec.versions", name, "must contain unique version names"))
-        seen.add(name)
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        if schema is None:
-            causes.append(Cause.required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
-        elif schema.get("type") != "object":
-            causes.append(
-                Cause.invalid(
-                    f"{path}.schema.openAPIV3Schema.type",
-                    schema.get("type", ""),
-                    "must be object",
-                )
-                if schema.get("type")
-                else Cause.required(f"{path}.schema.openAPIV3Schema.type", "must not be empty at the root")
-            )
-    return causes
+def new_status(definition: Object) -> Object:
+    """The status that a definition is born with."""
+    versions = (definition.get("spec") or {}).get("versions") or ()
+    stored = [version.get("name") for version in versions if isinstance(version, dict) and version.get("storage")]
+    return {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
 
 
 def _subresources(version: dict[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -108,19 +54,21 @@ def resources_of(definition: Object) -> list[Resource]:
     if not _is_true(status, "Established") or not names.get("plural"):
         return []
     storage = next((version["name"] for version in spec["versions"] if version.get("storage")), "")
+    storage_schema = next(
+        ((each.get("schema") or {}).get("openAPIV3Schema") or {} for each in spec["versions"] if each.get("storage")), {}
+    )
     found: list[Resource] = []
     for version in spec["versions"]:
         if not version.get("served"):
             continue
         warning = ""
         if version.get("deprecated"):
-            warning = (
-                version.get("deprecationWarning") or f"{spec['group']}/{version['name']} {names['kind']} is deprecated"
-            )
+            warning = version.get("deprecationWarning") or _deprecation(spec, version["name"], names["kind"])
         found.append(
             Resource(
                 group=spec["group"],
                 version=version["name"],
+                verbs=_VERBS,
                 kind=names["kind"],
                 plural=names["plural"],
                 singular=names.get("singular") or names["kind"].lower(),
@@ -132,6 +80,7 @@ def resources_of(definition: Object) -> list[Resource]:
                 list_kind=names.get("listKind") or f"{names['kind']}List",
                 custom=CustomVersion(
                     definition=definition["metadata"]["name"],
+                    storage_schema=storage_schema,
                     schema=(version.get("schema") or {}).get("openAPIV3Schema") or {},
                     printer_columns=tuple(version.get("additionalPrinterColumns") or ()),
                     selectable_fields=tuple(
@@ -147,12 +96,20 @@ def resources_of(definition: Object) -> list[Resource]:
     return found
 
 
+def _deprecation(spec: dict[str, Any], version: str, kind: str) -> str:
+    text = f"{spec['group']}/{version} {kind} is deprecated"
+    others = [each["name"] for each in spec["versions"] if each.get("served") and not each.get("deprecated")]
+    better = [each for each in sorted(others, key=version_priority) if version_priority(each) < version_priority(version)]
+    return f"{text}; use {spec['group']}/{better[0]} {kind}" if better else text
+
+
 def _is_true(status: Object, kind: str) -> bool:
     return any(item.get("type") == kind and item.get("status") == "True" for item in status.get("conditions") or ())
 
 
 def set_condition(definition: Object, kind: str, status: str, reason: str, message: str) -> None:
-    conditions = definition.setdefault("status", {}).setdefault("conditions", [])
+    found = definition.setdefault("status", {})
+    conditions = found["conditions"] = found.get("conditions") or []
     wanted = {"type": kind, "status": status, "reason": reason, "message": message}
     for item in conditions:
         if item.get("type") == kind:
@@ -168,7 +125,6 @@ def accept(definition: Object, others: Iterable[Object]) -> None:
     spec = definition["spec"]
     wanted = spec["names"]
     status = definition.setdefault("status", {})
-    status.setdefault("conditions", [])
     taken: set[str] = set()
     kinds: set[str] = set()
     for other in others:

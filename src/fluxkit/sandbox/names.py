@@ -54,8 +54,8 @@ _LABEL_VALUE_PROBLEM = (
 )
 
 
-def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} characters"
+def _too_long(limit: int, unit: str = "characters") -> str:
+    return f"must be no more than {limit} {unit}"
 
 
 def is_dns1123_subdomain(name: str) -> str:
@@ -88,6 +88,8 @@ def is_path_segment(name: str) -> str:
 
 def is_qualified_name(name: str) -> str:
     prefix, slash, part = name.rpartition("/")
+    if "/" in prefix:
+        return f"a valid label key {_QUALIFIED_PROBLEM} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
     if slash:
         if not prefix:
             return "prefix part must be non-empty"
@@ -97,13 +99,13 @@ def is_qualified_name(name: str) -> str:
     if not part:
         return "name part must be non-empty"
     if len(part) > 63:
-        return f"name part {_too_long(63)}"
+        return f"name part {_too_long(63, 'bytes')}"
     return "" if _QUALIFIED.fullmatch(part) else f"name part {_QUALIFIED_PROBLEM}"
 
 
 def is_label_value(value: str) -> str:
     if len(value) > 63:
-        return _too_long(63)
+        return _too_long(63, "bytes")
     return "" if not value or _QUALIFIED.fullmatch(value) else _LABEL_VALUE_PROBLEM
 
 

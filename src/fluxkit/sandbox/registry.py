@@ -129,8 +129,9 @@ class Registry:
         self._check_namespace(resource, namespace, metadata["name"])
         new = self._prepare_create(resource, namespace, obj, options)
         key = (namespace, new["metadata"]["name"])
-        if self.store.get(resource.key, key) is not None:
-            raise already_exists(resource.plural, resource.group, key[1])
+        live = self.store.get(resource.key, key)
+        if live is not None:
+            raise already_exists(resource.plural, resource.group, key[1], deleting=live.deleting)
         new = self.fields.updated(resource, None, new, options.manager, "")
         return self._insert(resource, key, new, options)
 
@@ -168,7 +169,7 @@ class Registry:
 
     def _prepare_create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions) -> Object:
         metadata = obj["metadata"]
-        for system in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        for system in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             metadata.pop(system, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = format_time(now())
@@ -198,6 +199,14 @@ class Registry:
         """Replaces an object (PUT); the flag tells whether it was created instead. ``obj`` is consumed."""
         self._check_identity(resource, namespace, name, obj)
         live = self.find(resource, namespace, name)
+        asked = obj["metadata"].get("uid")
+        if live is not None and asked and asked != live.uid:
+            place = "/".join(part for part in ("/registry", resource.plural, namespace, name) if part)
+            text = (
+                f"StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: "
+                f"Precondition failed: UID in precondition: {asked}, UID in object meta: {live.uid}"
+            )
+            raise conflict(resource.plural, resource.group, name, text)
         if live is None:
             if subresource or resource.key not in strategies.CREATE_ON_UPDATE:
                 raise not_found(resource.plural, resource.group, name)
@@ -206,7 +215,7 @@ class Registry:
         given = obj["metadata"].get("resourceVersion")
         if not given and resource.custom is not None:
             raise invalid(
-                resource.kind,
+                resource.plural,
                 resource.group,
                 name,
                 [
@@ -230,7 +239,36 @@ class Registry:
         subresource: str = "",
     ) -> Record:
         """Changes an object by a function of its live state; the function sees the requested version."""
-        return self._change(resource, self.get(resource, namespace, name), transform, options, subresource, None)
+        live = self.get(resource, namespace, name)
+        patched: Object = {}
+
+        def checked(old: Object) -> Object:
+            nonlocal patched
+            patched = transform(old)
+            problem = _other_kind(resource, patched)
+            if problem:
+                raise _bad_patch(patched, problem)
+            self._check_addressed(resource, namespace, name, patched)
+            return patched
+
+        try:
+            return self._change(resource, live, checked, options, subresource, None)
+        except StatusError as error:
+            head = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+            if error.code == 400 and error.message.startswith(head):
+                raise _bad_patch(patched, error.message.removeprefix(head)) from None
+            raise
+
+    def _check_addressed(self, resource: Resource, namespace: str, name: str, obj: Object) -> None:
+        """Whether an object is the one that the path names; raises BadRequest."""
+        metadata = obj.get("metadata")
+        given = metadata.get("name") if isinstance(metadata, dict) else None
+        if not isinstance(metadata, dict) or not given:
+            raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+        if given != name:
+            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+        if resource.namespaced and metadata.get("namespace", namespace) != namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
     def apply(
         self,
@@ -243,6 +281,11 @@ class Registry:
         subresource: str = "",
     ) -> tuple[Record, bool]:
         """Server-side apply; the flag tells whether the object was created. Raises Conflict naming the managers."""
+        group_version, kind = intent.get("apiVersion") or "", intent.get("kind") or ""
+        if (group_version, kind) != (resource.api_version, resource.kind):
+            shown = group_version if "/" in group_version else f"/{group_version}"
+            raise bad_request(f"invalid object type: {shown}, Kind={kind}")
+        self._check_addressed(resource, namespace, name, intent)
         self._check_identity(resource, namespace, name, intent)
         live = self.find(resource, namespace, name)
         if intent["metadata"].get("managedFields"):
@@ -320,7 +363,6 @@ class Registry:
         held = metadata.get("finalizers") or metadata.get("deletionGracePeriodSeconds")
         if live.deleting and not held and not strategies.holds(resource, stored):
             removed = self.store.remove(resource.key, live.key)
-            metadata["resourceVersion"] = str(removed.revision)
             return replace(removed, body=orjson.dumps(stored))
         return self._put(resource, live.key, stored)
 
@@ -408,12 +450,8 @@ class Registry:
         after = new.setdefault("metadata", {})
         name = before["name"]
         if after.get("uid") and after["uid"] != before.get("uid"):
-            raise conflict(
-                resource.plural,
-                resource.group,
-                name,
-                f"Precondition failed: UID in precondition: {after['uid']}, UID in object meta: {before.get('uid')}",
-            )
+            immutable = Cause.invalid("metadata.uid", after["uid"], "field is immutable")
+            raise invalid(resource.kind, resource.group, name, [immutable, immutable])
         given = after.get("resourceVersion")
         if given and given != before["resourceVersion"]:
             raise conflict(
@@ -462,7 +500,8 @@ class Registry:
             metadata["deletionTimestamp"] = strategies.deletion_timestamp(grace)
             if metadata.get("generation"):
                 metadata["generation"] += 1
-        metadata["deletionGracePeriodSeconds"] = grace
+        if resource.key != "namespaces":
+            metadata["deletionGracePeriodSeconds"] = grace
         if finalizers:
             metadata["finalizers"] = finalizers
         else:
@@ -475,14 +514,32 @@ class Registry:
     def _check_delete_preconditions(self, resource: Resource, live: Record, options: DeleteOptions) -> None:
         name = live.key[1]
         if options.uid and options.uid != live.uid:
-            text = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {live.uid}"
-            raise conflict(resource.plural, resource.group, name, text)
+            text = (
+                f"the UID in the precondition ({options.uid}) does not match the UID in record ({live.uid}). "
+                "The object might have been deleted and then recreated"
+            )
+            raise conflict(resource.kind, resource.group, name, text)
         if options.resource_version and options.resource_version != str(live.revision):
             text = (
-                f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-                f"ResourceVersion in object meta: {live.revision}"
+                f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+                f"the ResourceVersion in record ({live.revision}). The object might have been modified"
             )
-            raise conflict(resource.plural, resource.group, name, text)
+            raise conflict(resource.kind, resource.group, name, text)
+
+
+def _other_kind(resource: Resource, obj: Object) -> str:
+    """What upstream says of an object that a patch turned into one of another type; empty if it did not."""
+    version, kind = obj.get("apiVersion"), obj.get("kind")
+    if version != resource.api_version:
+        return f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+    if kind != resource.kind:
+        internal = resource.group.partition(".")[0] or "core"
+        return f"converting ({resource.version}.{kind}) to ({internal}.{resource.kind}): unknown conversion"
+    return ""
+
+
+def _bad_patch(patched: Object, problem: str) -> StatusError:
+    return invalid("", "", "", [Cause.invalid("patch", orjson.dumps(patched).decode(), problem)])
 
 
 def _decoded_metadata(resource: Resource, metadata: Object) -> Object:

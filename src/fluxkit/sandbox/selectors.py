@@ -79,7 +79,8 @@ _SYMBOLS = frozenset(["", "=", "==", "!=", "!", "(", ")", ",", ">", "<"])
 
 def _values(tokens: _Tokens) -> frozenset[str]:
     if tokens.take() != "(":
-        raise bad_request("unable to parse requirement: expected: '('")
+        found = tokens.items[tokens.position - 1] if tokens.position <= len(tokens.items) else ""
+        raise bad_request(f"unable to parse requirement: found '{found}' expected: '('")
     values: set[str] = set()
     expect_value = True
     while True:
@@ -93,7 +94,7 @@ def _values(tokens: _Tokens) -> frozenset[str]:
                 values.add("")
             expect_value = True
         elif token in _SYMBOLS:
-            raise bad_request(f"unable to parse requirement: found '{token}', expected: ',', ')' or identifier")
+            raise bad_request(f"unable to parse requirement: found '{token}', expected: ',' or ')'")
         else:
             values.add(token)
             expect_value = False
@@ -105,7 +106,7 @@ def _requirement(tokens: _Tokens) -> Requirement:
         tokens.take()
     key = tokens.take()
     if key in _SYMBOLS:
-        raise bad_request(f"unable to parse requirement: found '{key}', expected: !, identifier, or 'end of string'")
+        raise bad_request(f"found '{key}', expected: !, identifier, or 'end of string'")
     problem = is_qualified_name(key)
     if problem:
         raise bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": {problem}')
@@ -118,7 +119,7 @@ def _requirement(tokens: _Tokens) -> Requirement:
         if operator in (">", "<"):
             if not re.fullmatch(r"[+-]?\d+", value):
                 problem = "for 'Gt', 'Lt' operators, the value must be an integer"
-                raise bad_request(f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": {problem}')
+                raise bad_request(f'unable to parse requirement: values[0]: Invalid value: "{value}": {problem}')
             return Requirement(key, "gt" if operator == ">" else "lt", frozenset([value]))
         _check_values(key, [value])
         return Requirement(key, "notin" if operator == "!=" else "in", frozenset([value]))
@@ -144,9 +145,9 @@ def parse_label_selector(text: str) -> LabelSelector:
         requirements.append(_requirement(tokens))
         separator = tokens.take()
         if separator not in ("", ","):
-            raise bad_request(f"unable to parse requirement: found '{separator}', expected: ',' or 'end of string'")
+            raise bad_request(f"found '{separator}', expected: ',' or 'end of string'")
         if separator == "," and not tokens.peek():
-            raise bad_request("unable to parse requirement: found '', expected: identifier after ','")
+            raise bad_request("found '', expected: identifier after ','")
     return LabelSelector(tuple(requirements))
 
 

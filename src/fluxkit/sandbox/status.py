@@ -18,6 +18,7 @@ __all__ = [
     "internal_error",
     "invalid",
     "method_not_supported",
+    "no_such_path",
     "not_acceptable",
     "not_found",
     "qualified",
@@ -47,6 +48,7 @@ class StatusError(Exception):
         self.reason = reason
         self.message = message
         self.details = dict(details) if details else {}
+        self._bare_details = details is not None
         self.retry_after = retry_after
         if retry_after is not None:
             self.details["retryAfterSeconds"] = retry_after
@@ -61,7 +63,7 @@ class StatusError(Exception):
         }
         if self.reason:
             status["reason"] = self.reason
-        if self.details:
+        if self.details or self._bare_details:
             status["details"] = self.details
         status["code"] = self.code
         return status
@@ -130,10 +132,9 @@ def not_found(plural: str, group: str, name: str) -> StatusError:
     return StatusError(404, "NotFound", f'{qualified(plural, group)} "{name}" not found', _details(plural, group, name))
 
 
-def already_exists(plural: str, group: str, name: str) -> StatusError:
-    return StatusError(
-        409, "AlreadyExists", f'{qualified(plural, group)} "{name}" already exists', _details(plural, group, name)
-    )
+def already_exists(plural: str, group: str, name: str, *, deleting: bool = False) -> StatusError:
+    text = f'{"object is being deleted: " if deleting else ""}{qualified(plural, group)} "{name}" already exists'
+    return StatusError(409, "AlreadyExists", text, _details(plural, group, name))
 
 
 def conflict(plural: str, group: str, name: str, message: str) -> StatusError:
@@ -156,7 +157,8 @@ def forbidden(
 
 def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> StatusError:
     """``NewInvalid``: the kind, not the plural, stands in message and details."""
-    texts = [f"{cause.field}: {cause.message}" for cause in causes]
+    # An aggregate tells each problem once.
+    texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     details = _details(kind, group, name, causes=[cause.as_object() for cause in causes])
     return StatusError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {joined}', details)
@@ -174,14 +176,13 @@ def unauthorized() -> StatusError:
     return StatusError(401, "Unauthorized", "Unauthorized")
 
 
-def method_not_supported(verb: str, plural: str, group: str) -> StatusError:
-    named = qualified(plural, group)
-    return StatusError(
-        405,
-        "MethodNotAllowed",
-        f"{verb} is not supported on resources of kind {_quoted(named)}",
-        _details(plural, group, ""),
-    )
+def method_not_supported() -> StatusError:
+    """The path exists, for other methods."""
+    return StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})
+
+
+def no_such_path() -> StatusError:
+    return StatusError(404, "NotFound", "the server could not find the requested resource", {})
 
 
 def not_acceptable(accepted: Sequence[str]) -> StatusError:
@@ -190,6 +191,7 @@ def not_acceptable(accepted: Sequence[str]) -> StatusError:
         406,
         "NotAcceptable",
         f"only the following media types are accepted: {listed}",
+        {},
     )
 
 
@@ -199,6 +201,7 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
         415,
         "UnsupportedMediaType",
         f"the body of the request was in an unknown format - accepted media types include: {listed}",
+        {},
     )
 
 

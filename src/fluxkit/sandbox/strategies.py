@@ -4,8 +4,11 @@ Each function is a table lookup or a small rule; mirrors the ``strategy.go`` fil
 ``pkg/registry``.
 """
 
+import copy
 from datetime import timedelta
 from typing import Any
+
+import orjson
 
 from fluxkit.objects import Object
 from fluxkit.sandbox import crds, names
@@ -85,12 +88,41 @@ _GENERATION = frozenset(
     ]
 )
 
+_BALANCED: dict[str, Any] = {"loadBalancer": {}}
+_NEW_STATUS: dict[str, dict[str, Any]] = {
+    "cronjobs.batch": {},
+    "daemonsets.apps": {
+        "currentNumberScheduled": 0,
+        "desiredNumberScheduled": 0,
+        "numberMisscheduled": 0,
+        "numberReady": 0,
+    },
+    "deployments.apps": {},
+    "ingresses.networking.k8s.io": _BALANCED,
+    "jobs.batch": {},
+    "poddisruptionbudgets.policy": {
+        "currentHealthy": 0,
+        "desiredHealthy": 0,
+        "disruptionsAllowed": 0,
+        "expectedPods": 0,
+    },
+    "replicasets.apps": {"replicas": 0},
+    "replicationcontrollers": {"replicas": 0},
+    "resourcequotas": {},
+    "services": _BALANCED,
+    "statefulsets.apps": {"availableReplicas": 0, "replicas": 0},
+}
+"""What the status of a new object holds: Go's zero values of the members that are always written."""
+
+_DAEMON_SETS = "daemonsets.apps"
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+
 _PENDING = frozenset(["pods", "persistentvolumeclaims", "persistentvolumes"])
 """Kinds that are born with the phase Pending."""
 
+_STANDARD_FINALIZERS = frozenset(["kubernetes", "orphan", "foregroundDeletion"])
 _PATH_SEGMENT_NAMES = frozenset([RBAC])
-_LABEL_NAMES = frozenset(["namespaces"])
-_DNS1035_NAMES = frozenset(["services"])
+_LABEL_NAMES = frozenset(["namespaces", "services"])
 
 
 def has_generation(resource: Resource) -> bool:
@@ -113,7 +145,7 @@ def spec_changed(resource: Resource, old: Object, new: Object) -> bool:
 def prepare_create(resource: Resource, obj: Object) -> None:
     if resource.key == crds.KEY:
         crds.prepare(obj)
-        obj.pop("status", None)
+        obj["status"] = crds.new_status(obj)
     elif resource.key == "namespaces":
         spec = obj.setdefault("spec", {})
         if "kubernetes" not in spec.setdefault("finalizers", []):
@@ -122,6 +154,27 @@ def prepare_create(resource: Resource, obj: Object) -> None:
         _label_namespace(obj)
     elif resource.key in _PENDING:
         obj["status"] = {"phase": "Pending", **(obj.get("status") or {})}
+        if resource.key == "pods":
+            obj["status"]["qosClass"] = _quality_of_service(obj.get("spec") or {})
+    elif resource.key in _NEW_STATUS:
+        obj["status"] = copy.deepcopy(_NEW_STATUS[resource.key])
+    if resource.key == _DAEMON_SETS:
+        obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = "1"
+
+
+def _quality_of_service(spec: Object) -> str:
+    """BestEffort, Burstable or Guaranteed, by the containers' processor and memory."""
+    resources = [
+        each.get("resources") or {} for field in ("containers", "initContainers") for each in spec.get(field) or ()
+    ]
+    pairs = [
+        ((each.get("requests") or {}).get(name), (each.get("limits") or {}).get(name))
+        for each in resources
+        for name in ("cpu", "memory")
+    ]
+    if not any(request or limit for request, limit in pairs):
+        return "BestEffort"
+    return "Guaranteed" if all(limit and request == limit for request, limit in pairs) else "Burstable"
 
 
 def _label_namespace(obj: Object) -> None:
@@ -143,6 +196,10 @@ def prepare_update(resource: Resource, old: Object, new: Object) -> None:
     elif resource.key == "namespaces":
         new["spec"] = old.get("spec", {})
         _label_namespace(new)
+    elif resource.key == _DAEMON_SETS:
+        before = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION)
+        if before:
+            new["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = before
 
 
 def prepare_status_update(resource: Resource, old: Object, new: Object) -> Object:
@@ -217,9 +274,7 @@ def _name_problem(resource: Resource, name: str) -> str:
     if resource.group in _PATH_SEGMENT_NAMES:
         return names.is_path_segment(name)
     if resource.key in _LABEL_NAMES:
-        return names.is_dns1123_label(name)
-    if resource.key in _DNS1035_NAMES:
-        return names.is_dns1035_label(name)
+        return "must not contain dots" if "." in name else names.is_dns1123_label(name)
     return names.is_dns1123_subdomain(name)
 
 
@@ -234,14 +289,20 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
     causes += _validate_labels(metadata.get("labels"))
     causes += _validate_annotations(metadata.get("annotations"))
     causes += _validate_owners(metadata.get("ownerReferences"))
-    if resource.key == crds.KEY:
-        causes += crds.validate(new)
     if resource.key in ("configmaps", "secrets"):
         causes += _validate_size(resource, new)
     for finalizer in metadata.get("finalizers") or ():
         problem = names.is_qualified_name(finalizer)
         if problem:
             causes.append(Cause.invalid("metadata.finalizers", finalizer, problem))
+        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS and resource.custom is None:
+            index = metadata["finalizers"].index(finalizer)
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.append(Cause.invalid(f"metadata.finalizers[{index}]", finalizer, detail))
+    if {"orphan", "foregroundDeletion"} <= set(metadata.get("finalizers") or ()):
+        shown = orjson.dumps(metadata["finalizers"]).decode()
+        detail = "finalizer orphan and foregroundDeletion cannot be both set"
+        causes.append(Cause("FieldValueInvalid", "metadata.finalizers", f"Invalid value: {shown}: {detail}"))
     if old is not None and old["metadata"].get("deletionTimestamp"):
         before = set(old["metadata"].get("finalizers") or ())
         added = [item for item in metadata.get("finalizers") or () if item not in before]
@@ -301,8 +362,8 @@ def _validate_annotations(annotations: Any) -> list[Cause]:
 def _validate_owners(owners: Any) -> list[Cause]:
     causes: list[Cause] = []
     controllers: list[str] = []
-    for index, owner in enumerate(owners or ()):
-        path = f"metadata.ownerReferences[{index}]" if False else "metadata.ownerReferences"
+    for owner in owners or ():
+        path = "metadata.ownerReferences"
         for member in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(member):
                 value = "" if member != "apiVersion" else owner.get(member, "")
@@ -310,18 +371,21 @@ def _validate_owners(owners: Any) -> list[Cause]:
                     Cause.invalid(
                         f"{path}.{member}",
                         value,
-                        f"{'version' if member == 'apiVersion' else member} must not be empty",
+                        f"{'version ' if member == 'apiVersion' else ''}must not be empty",
                     )
                 )
+        if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
+            detail = "/v1, Kind=Event is disallowed from being an owner"
+            causes.append(Cause("FieldValueInvalid", path, f"Invalid value: {orjson.dumps(owner).decode()}: {detail}"))
         if owner.get("controller"):
             controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
     if len(controllers) > 1:
         causes.append(
-            Cause.invalid(
+            Cause(
+                "FieldValueInvalid",
                 "metadata.ownerReferences",
-                "",
-                'Only one reference can have Controller set to true. Found "true" in references for '
-                + " and ".join(controllers[:2]),
+                f"Invalid value: {orjson.dumps(owners).decode()}: Only one reference can have Controller set to true. "
+                'Found "true" in references for ' + " and ".join(controllers[:2]),
             )
         )
     return causes

@@ -11,6 +11,7 @@ _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _ADDRESS = re.compile(r"\b10\.\d+\.\d+\.\d+\b")
 _VERSIONS = re.compile(r"(ResourceVersion in (?:precondition|object meta): )\d+")
 _AGE = re.compile(r"^(\d+[smh])+$|^<invalid>$")
+_PATCHED = re.compile(r'(patch: Invalid value: )"(?:\{|map\[).*?(?<!\\)": ')
 _TOKEN = re.compile(r"\beyJ[\w.-]{40,}")
 
 
@@ -46,15 +47,23 @@ class Normal:
         text = _TIME.sub("<time>", text)
         text = _ADDRESS.sub("<address>", text)
         text = _TOKEN.sub("<token>", text)
+        text = _PATCHED.sub(r"\1<patched object>: ", text)
         return _VERSIONS.sub(r"\1<rv>", text)
 
     def _object(self, given: dict[str, Any]) -> dict[str, Any]:
         made = {self._text(key): self._walk(value, key) for key, value in given.items()}
+        if given.get("kind") == "Status":
+            _sort_causes(made)
         metadata = given.get("metadata")
         if isinstance(metadata, dict):
             made["metadata"] = self._metadata(metadata, made["metadata"], given)
         if given.get("kind") == "Table":
             made["rows"] = [{**row, "cells": _without_ages(row["cells"])} for row in made.get("rows") or ()]
+            for column in made["columnDefinitions"]:
+                # The sandbox does not carry upstream's documentation.
+                column.pop("description", None)
+        if "storageVersionHash" in made:
+            made["storageVersionHash"] = "<hash>"
         return made
 
     def _metadata(self, given: dict[str, Any], made: dict[str, Any], owner: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +82,16 @@ class Normal:
         if self._managed and managed is not None:
             made["managedFields"] = sorted(managed, key=lambda entry: json.dumps(entry, sort_keys=True))
         return made
+
+
+def _sort_causes(status: dict[str, Any]) -> None:
+    """Go tells some causes in the random order of its maps."""
+    causes = (status.get("details") or {}).get("causes") or []
+    if len(causes) > 1:
+        causes.sort(key=lambda cause: json.dumps(cause, sort_keys=True))
+        # The message repeats the causes.
+        head, found, _ = status["message"].partition(" is invalid: ")
+        status["message"] = head + found
 
 
 def _without_ages(cells: list[Any]) -> list[Any]:

@@ -50,7 +50,7 @@ class SchemaFieldManagement:
         except TypedError as error:
             metadata = intent["metadata"]
             name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-            what = f"{name}; {resource.api_version}, Kind={resource.kind}"
+            what = f"{name}; {resource.group}/{resource.version}, Kind={resource.kind}"
             raise StatusError(500, "", f"failed to create typed patch object ({what}): {error}") from None
         except ManagedFieldsError as error:
             raise StatusError(500, "", f"failed to decode managed fields: {error}") from None

@@ -141,8 +141,17 @@ def problems(schema: SchemaNode | None, value: Any, *, allow_duplicates: bool = 
 
 def _got(value: Any) -> str:
     if isinstance(value, dict | list):
-        return f"&value.valueUnstructured{{Value:{value!r}}}"
-    return repr(value) if not isinstance(value, str) else f'"{value}"'
+        return f"&{{{_go_text(value)}}}"
+    return f"&value.valueUnstructured{{Value:{value!r}}}" if not isinstance(value, str) else f'"{value}"'
+
+
+def _go_text(value: Any) -> str:
+    """A value as Go's ``%v`` writes it."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_go_text(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(_go_text(each) for each in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else "<nil>" if value is None else str(value)
 
 
 _GO_TYPES = {

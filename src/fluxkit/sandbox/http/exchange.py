@@ -10,7 +10,7 @@ from aiohttp import web
 from fluxkit import yaml
 from fluxkit.sandbox.http.protobuf import MEDIA_TYPE, decode_protobuf
 from fluxkit.sandbox.identity import Attributes, User
-from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
+from fluxkit.sandbox.status import Cause, StatusError, bad_request, invalid, unsupported_media_type
 
 __all__ = ["MAX_BODY", "Exchange", "flag", "respond", "respond_error"]
 
@@ -37,7 +37,9 @@ class Exchange:
         given = self.query.get("fieldManager")
         if given:
             if len(given) > 128:
-                raise bad_request("fieldManager: Invalid value: may not be more than 128 bytes")
+                raise self._bad_option(
+                    Cause("FieldValueTooLong", "fieldManager", "Too long: may not be more than 128 bytes")
+                )
             return given
         return self.request.headers.get("User-Agent", "").partition("/")[0] or "unknown"
 
@@ -47,17 +49,21 @@ class Exchange:
         if given in (None, ""):
             return False
         if given != "All":
-            raise bad_request(f'dryRun: Unsupported value: "{given}": supported values: "All"')
+            text = f'Unsupported value: ["{given}"]: supported values: "All"'
+            raise self._bad_option(Cause("FieldValueNotSupported", "dryRun", text))
         return True
 
     @property
     def field_validation(self) -> str:
         given = self.query.get("fieldValidation", "")
         if given not in ("", "Strict", "Warn", "Ignore"):
-            raise bad_request(
-                f'fieldValidation: Unsupported value: "{given}": supported values: "Ignore", "Strict", "Warn"'
-            )
+            allowed = ["", "Ignore", "Strict", "Warn"]
+            raise self._bad_option(Cause.not_supported("fieldValidation", given, allowed))
         return given or "Warn"
+
+    def _bad_option(self, cause: Cause) -> StatusError:
+        kind = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}.get(self.request.method, "DeleteOptions")
+        return invalid(kind, "meta.k8s.io", "", [cause])
 
     async def body(self) -> bytes:
         try:

@@ -7,7 +7,7 @@ from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http.exchange import decode, decode_object
 from fluxkit.sandbox.registry import Transform
-from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
+from fluxkit.sandbox.status import StatusError, bad_request
 from fluxkit.schema import type_for
 from fluxkit.strategicpatch import StrategicPatchError, apply_strategic_merge_patch
 
@@ -25,7 +25,7 @@ def media_type(resource: Resource, header: str) -> str:
     media = header.partition(";")[0].strip()
     supported = [JSON, MERGE, APPLY] if resource.custom is not None else [JSON, MERGE, STRATEGIC, APPLY]
     if media not in supported:
-        raise unsupported_media_type(supported)
+        raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     return media
 
 
@@ -34,7 +34,8 @@ def transform_for(resource: Resource, media: str, data: bytes) -> Transform:
     if media == JSON:
         operations = decode(data, yaml_allowed=False)
         if not isinstance(operations, list):
-            raise bad_request("a JSON patch is a list of operations")
+            text = "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+            raise bad_request(f"error decoding patch: {text}")
         if len(operations) > MAX_OPERATIONS:
             text = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
             raise StatusError(413, "RequestEntityTooLarge", text)
@@ -46,22 +47,33 @@ def transform_for(resource: Resource, media: str, data: bytes) -> Transform:
 
 
 def _json(live: Object, operations: list[Any]) -> Object:
-    try:
-        return _object(jsonpatch.apply_json_patch(live, operations))
-    except jsonpatch.PatchError as error:
-        raise StatusError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
-        ) from error
+    patched: Any = live
+    for operation in operations:
+        try:
+            patched = jsonpatch.apply_json_patch(patched, [_lenient(patched, operation)])
+        except jsonpatch.PatchError as error:
+            text = "the server rejected our request due to an error in our request"
+            raise StatusError(422, "Invalid", text, {}) from error
+    return _object(patched)
+
+
+def _lenient(document: Any, operation: Any) -> Any:
+    """Upstream's library replaces members that do not exist."""
+    if not isinstance(operation, dict) or operation.get("op") != "replace":
+        return operation
+    for part in str(operation.get("path", "")).split("/")[1:-1]:
+        document = document.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(document, dict) else None
+    return {**operation, "op": "add"} if isinstance(document, dict) else operation
 
 
 def _strategic(resource: Resource, live: Object, patch: Object) -> Object:
     try:
         return _object(apply_strategic_merge_patch(live, patch, type_for(resource.gvk)))
     except StrategicPatchError as error:
-        raise bad_request(str(error)) from error
+        raise StatusError(500, "", str(error)) from error
 
 
 def _object(value: Any) -> Object:
-    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        raise bad_request("the patch does not leave an object with metadata")
+    if not isinstance(value, dict):
+        raise StatusError(500, "", "the patch does not leave an object")
     return value

@@ -225,6 +225,8 @@ async def list_objects(registry: Registry, resource: Resource, info: RequestInfo
             ) from error
         raise
     metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+    if resource.custom is not None and not accepted.kind:
+        metadata["continue"] = ""
     if more:
         metadata["continue"] = _continue_token(revision, records[-1].key)
         if remaining is not None:

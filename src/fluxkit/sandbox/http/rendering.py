@@ -79,8 +79,8 @@ class Rendering:
             row: dict[str, Any] = {"cells": tables.cells(columns, obj)}
             if self.include_object == "Object":
                 row["object"] = convert(obj, self.resource)
-            elif self.include_object == "Metadata":
-                row["object"] = _partial(obj)
+            else:
+                row["object"] = _partial(obj) if self.include_object == "Metadata" else None
             rows.append(row)
         return {
             "kind": "Table",

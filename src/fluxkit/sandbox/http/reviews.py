@@ -10,6 +10,7 @@ from fluxkit.sandbox.http.exchange import Exchange, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.identity import Attributes, User
 from fluxkit.sandbox.status import method_not_supported
+from fluxkit.timestamps import format_time, now
 
 if TYPE_CHECKING:
     from fluxkit.sandbox.http.server import APIServer
@@ -42,8 +43,10 @@ async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exc
         case "TokenReview":
             status = _token(server, spec)
         case _:
-            raise method_not_supported(info.verb, resource.plural, resource.group)
-    metadata = {"creationTimestamp": None, **(obj.get("metadata") or {})}
+            raise method_not_supported()
+    metadata = dict(obj.get("metadata") or {})
+    if resource.kind == "SelfSubjectReview":
+        metadata["creationTimestamp"] = format_time(now())
     answer: Object = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
     if spec:
         answer["spec"] = spec

@@ -14,7 +14,7 @@ from fluxkit.sandbox.http.exchange import Exchange, respond, respond_error
 from fluxkit.sandbox.http.request import RequestInfo, parse_path
 from fluxkit.sandbox.identity import Attributes, Authorizer, User
 from fluxkit.sandbox.registry import Registry
-from fluxkit.sandbox.status import StatusError, forbidden, internal_error, method_not_supported, not_found
+from fluxkit.sandbox.status import StatusError, forbidden, internal_error, method_not_supported, no_such_path, not_found
 
 __all__ = ["APIServer"]
 
@@ -148,6 +148,8 @@ class APIServer:
     async def _dispatch(self, info: RequestInfo, exchange: Exchange) -> web.StreamResponse:
         resource = self.catalog.find(info.group, info.version, info.resource)
         if resource is None:
+            if info.version in self.catalog.versions(info.group):
+                raise no_such_path()
             return web.Response(status=404, text="404 page not found\n")
         warning = resource.custom.deprecation_warning if resource.custom else _DEPRECATED.get(resource.key, "")
         if warning:
@@ -157,22 +159,23 @@ class APIServer:
         if info.subresource:
             verbs = resource.subresources.get(info.subresource)
             if verbs is None:
-                if info.name and self.registry.find(resource, info.namespace, info.name) is None:
+                if resource.custom is not None:
                     raise not_found(resource.plural, resource.group, info.name)
-                raise StatusError(404, "NotFound", "the server could not find the requested resource")
+                raise no_such_path()
             if info.verb not in verbs:
-                raise method_not_supported(info.verb, resource.plural, resource.group)
+                raise method_not_supported()
             return await subresources.handle(self, resource, info, exchange)
-        if info.verb not in resource.verbs:
-            raise method_not_supported(info.verb, resource.plural, resource.group)
+        if info.name and reviews.is_review(resource):
+            raise no_such_path()
+        on_one = info.verb in ("get", "update", "patch", "delete")
+        if info.verb not in resource.verbs or (info.verb == "create" and info.name) or (on_one and not info.name):
+            raise method_not_supported()
         if reviews.is_review(resource):
             return await reviews.handle(self, resource, info, exchange)
         if resource.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
             if info.verb != "create" or info.name:
                 return web.Response(status=404, text="404 page not found\n")
-            raise StatusError(
-                405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
-            )
+            raise method_not_supported()
         if info.verb == "create" and resource.custom is not None and resource.custom.terminating:
             text = "create not allowed while custom resource definition is terminating"
             raise StatusError(405, "MethodNotAllowed", text)

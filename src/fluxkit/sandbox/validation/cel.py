@@ -23,7 +23,7 @@ from fluxkit.sandbox.validation import causes, quantity
 from fluxkit.schema import SchemaNode
 from fluxkit.timestamps import parse_time
 
-__all__ = ["validate_rules"]
+__all__ = ["has_rules", "unchecked", "validate_rules"]
 
 _log = logging.getLogger("fluxkit.sandbox")
 
@@ -36,18 +36,34 @@ _ABSENT: Any = object()
 def validate_rules(schema: SchemaNode, obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:
     """The rules that an object breaks, its old state given on update; the object fits its schema otherwise."""
     found: list[Cause] = []
-    if _has_rules(schema):
-        _walk(schema, obj, old if old is not None else _ABSENT, "", found)
+    if has_rules(schema):
+        _walk(schema, _visible(obj), _visible(old) if old is not None else _ABSENT, "", found)
     return found
 
 
+def _visible(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as rules at its root see it: of the metadata, names only."""
+    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key in ("name", "generateName")}
+    return {**obj, "metadata": metadata}
+
+
+def unchecked() -> list[Cause]:
+    """What upstream adds to errors that keep it from evaluating rules."""
+    text = (
+        "some validation rules were not checked because the object was invalid; "
+        "correct the existing errors to complete validation"
+    )
+    return [causes.invalid("<nil>", None, text)]
+
+
 @lru_cache(maxsize=8192)
-def _has_rules(schema: SchemaNode) -> bool:
+def has_rules(schema: SchemaNode) -> bool:
+    """Whether a schema has rules anywhere."""
     if schema.validations:
         return True
     children = [*schema.properties.values(), schema.items, schema.additional_properties]
     # Built-in types below (metadata) have names, may be recursive, and have no rules.
-    return any(_has_rules(child) for child in children if child is not None and not child.name)
+    return any(has_rules(child) for child in children if child is not None and not child.name)
 
 
 def _walk(schema: SchemaNode, value: Any, old: Any, path: str, found: list[Cause]) -> None:
@@ -59,12 +75,12 @@ def _walk(schema: SchemaNode, value: Any, old: Any, path: str, found: list[Cause
         before = old if isinstance(old, dict) else {}
         for key, child in value.items():
             node = schema.child(key)
-            if node is not None and not node.name and _has_rules(node):
+            if node is not None and not node.name and has_rules(node):
                 inner = f"{path}.{key}" if path else key
                 if key not in schema.properties:
                     inner = f"{path}[{key}]"
                 _walk(node, child, before.get(key, _ABSENT), inner, found)
-    elif isinstance(value, list) and schema.items is not None and _has_rules(schema.items):
+    elif isinstance(value, list) and schema.items is not None and has_rules(schema.items):
         earlier = _by_key(schema, old)
         for index, child in enumerate(value):
             # Only items of lists with keys can be told to be the same item as before.
@@ -95,7 +111,7 @@ def _check(schema: SchemaNode, rule: Mapping[str, Any], value: Any, old: Any, pa
     if transition:
         data["oldSelf"] = None if old is _ABSENT else _converted(schema, old)
     message = (rule.get("message") or "").strip() or f"failed rule: {text}"
-    where = path
+    where = path or "<nil>"
     if rule.get("fieldPath"):
         where = f"{path}{rule['fieldPath']}" if path else rule["fieldPath"].removeprefix(".")
     problem, result = _run(program, data)

@@ -12,6 +12,12 @@ from fluxkit.sandbox.validation.schemas import Schemas
 __all__ = ["SchemaTypeChecks"]
 
 
+_BLOCKING = frozenset(
+    ["FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"]
+)
+"""Errors after which CEL rules are not evaluated: they could not rely on the types that they were written for."""
+
+
 class SchemaTypeChecks:
     """The registry's ``TypeChecks``, by schema."""
 
@@ -31,6 +37,9 @@ class SchemaTypeChecks:
             if schema is not None:
                 structural.prune(schema, obj, unknown)
                 self._report(resource, unknown, field_validation, warnings)
+                if resource.version != resource.storage_version:
+                    # What the stored version does not declare is lost on the way into the store.
+                    structural.prune(self._schemas.stored(resource), obj, [])
                 structural.apply_defaults(schema, obj)
             return obj
         if schema is None:
@@ -60,7 +69,10 @@ class SchemaTypeChecks:
             schema = self._schemas.of(resource)
             if schema is None:
                 return []
-            return structural.validate(schema, obj) or cel.validate_rules(schema, obj, old)
+            found = structural.validate(schema, obj)
+            if any(cause.reason in _BLOCKING for cause in found):
+                return found + (cel.unchecked() if cel.has_rules(schema) else [])
+            return found + cel.validate_rules(schema, obj, old)
         return rules.validate_builtin(resource.gvk.group_kind, obj, old)
 
     def _refusal(self, resource: Resource, text: str) -> StatusError:

@@ -12,6 +12,7 @@ class Schemas:
 
     def __init__(self) -> None:
         self._custom: dict[GroupVersionKind, tuple[CustomVersion, SchemaNode]] = {}
+        self._stored: dict[GroupVersionKind, tuple[CustomVersion, SchemaNode]] = {}
 
     def of(self, resource: Resource) -> SchemaNode | None:
         """The type of a resource's objects; None if nothing is known of it."""
@@ -24,3 +25,14 @@ class Schemas:
         node = from_crd_schema(custom.schema or None)
         self._custom[resource.gvk] = (custom, node)
         return node
+
+    def stored(self, resource: Resource) -> SchemaNode:
+        """The type of a custom resource's objects in the version that is stored."""
+        assert resource.custom is not None
+        known = self._stored.get(resource.gvk)
+        if known is None or known[0] is not resource.custom:
+            known = self._stored[resource.gvk] = (
+                resource.custom,
+                from_crd_schema(resource.custom.storage_schema or None),
+            )
+        return known[1]

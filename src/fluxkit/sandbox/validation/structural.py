@@ -51,8 +51,12 @@ def prune(schema: SchemaNode, value: Any, unknown: list[str], path: str = "") ->
 
 
 def apply_defaults(schema: SchemaNode, value: Any) -> None:
-    """Fills in defaults, in place; null where null is not allowed counts as absent if there is a default."""
+    """Fills in defaults, in place; a member that is null where null is not allowed counts as absent."""
     if isinstance(value, dict):
+        for key in [key for key, child in value.items() if child is None]:
+            node_or_none = schema.child(key)
+            if node_or_none is not None and not node_or_none.nullable and not node_or_none.has_default:
+                del value[key]
         for key, node in schema.properties.items():
             if node.has_default and (key not in value or (value[key] is None and not node.nullable)):
                 value[key] = copy.deepcopy(node.default)
@@ -67,6 +71,9 @@ def apply_defaults(schema: SchemaNode, value: Any) -> None:
 
 
 # Validation
+
+_NOWHERE = "<nil>"
+"""The field of errors that upstream tells without one."""
 
 
 def validate(schema: SchemaNode, obj: Mapping[str, Any]) -> list[Cause]:
@@ -123,6 +130,9 @@ def _value(schema: SchemaNode, value: Any, path: str, found: list[Cause]) -> Non
         actual = _json_type(value)
         found.append(causes.type_invalid(path, actual, f'{path} in body must be of type {kind}: "{actual}"'))
         return
+    if schema.format == "int32" and isinstance(value, int) and not -(2**31) <= value < 2**31:
+        text = f"Checked value must be of type integer with format int32 in {path}"
+        found.append(causes.invalid(_NOWHERE, "", text))
     if schema.enum and value not in schema.enum:
         found.append(causes.not_supported(path, value, schema.enum))
     if schema.constraints:
@@ -143,7 +153,7 @@ def _members(schema: SchemaNode, value: dict[str, Any], path: str, found: list[C
     if schema.embedded_resource:
         for key in ("apiVersion", "kind"):
             if not value.get(key):
-                found.append(Cause.required(f"{path}.{key}", "must not be empty"))
+                found.append(Cause.required(f"{path}.{key}"))
     for key, child in value.items():
         node = schema.child(key)
         if node is not None and not (schema.embedded_resource and key in ("apiVersion", "kind", "metadata")):
@@ -192,9 +202,9 @@ def _broken(rules: Mapping[str, Any], value: Any, path: str) -> list[str | Cause
     elif isinstance(value, str):
         if "maxLength" in rules and len(value) > rules["maxLength"]:
             out.append(causes.too_long(path, rules["maxLength"]))
-        if "minLength" in rules and len(value) < rules["minLength"]:
+        elif "minLength" in rules and len(value) < rules["minLength"]:
             out.append(f"{path} in body should be at least {rules['minLength']} chars long")
-        if "pattern" in rules and not re2.search(rules["pattern"], value):
+        elif "pattern" in rules and not re2.search(rules["pattern"], value):
             out.append(f"{path} in body should match '{rules['pattern']}'")
     elif isinstance(value, list):
         if "maxItems" in rules and len(value) > rules["maxItems"]:
@@ -207,7 +217,8 @@ def _broken(rules: Mapping[str, Any], value: Any, path: str) -> list[str | Cause
         if "maxProperties" in rules and len(value) > rules["maxProperties"]:
             out.append(causes.too_many(path, len(value), rules["maxProperties"]))
         if "minProperties" in rules and len(value) < rules["minProperties"]:
-            out.append(f"{path} in body should have at least {rules['minProperties']} properties")
+            text = f"{path} in body should have at least {rules['minProperties']} properties"
+            out.append(causes.invalid(path, len(value), text))
     _combined(rules, value, path, out)
     return out
 
@@ -229,18 +240,22 @@ def _numeric(rules: Mapping[str, Any], value: int | float, path: str, out: list[
 
 def _combined(rules: Mapping[str, Any], value: Any, path: str, out: list[str | Cause]) -> None:
     if "anyOf" in rules and not any(_accepts(rule, value, path) for rule in rules["anyOf"]):
-        out.append(f'"{path}" must validate at least one schema (anyOf)')
+        out.append(causes.invalid(_NOWHERE, "", f'"{path}" must validate at least one schema (anyOf)'))
+        out += _broken(rules["anyOf"][0], value, path)
     if "oneOf" in rules:
         count = sum(_accepts(rule, value, path) for rule in rules["oneOf"])
         if count != 1:
             many = "Found none valid" if count == 0 else f"Found {count} valid alternatives"
-            out.append(f'"{path}" must validate one and only one schema (oneOf). {many}')
-    for rule in rules.get("allOf") or ():
-        if not _accepts(rule, value, path):
-            out.append(f'"{path}" must validate all the schemas (allOf)')
-            break
+            text = f'"{path}" must validate one and only one schema (oneOf). {many}'
+            out.append(causes.invalid(_NOWHERE, "", text))
+    failed = [rule for rule in rules.get("allOf") or () if not _accepts(rule, value, path)]
+    if failed:
+        none = ". None validated" if len(failed) == len(rules["allOf"]) else ""
+        for rule in failed:
+            out += _broken(rule, value, path)
+        out.append(causes.invalid(_NOWHERE, "", f'"{path}" must validate all the schemas (allOf){none}'))
     if "not" in rules and _accepts(rules["not"], value, path):
-        out.append(f'"{path}" must not validate the schema (not)')
+        out.append(causes.invalid(_NOWHERE, "", f'"{path}" must not validate the schema (not)'))
 
 
 def _accepts(rule: Mapping[str, Any], value: Any, path: str) -> bool:

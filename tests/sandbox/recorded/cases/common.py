@@ -45,7 +45,7 @@ def deployment(name: str = "web", containers: Any = None, template: Any = None, 
 
 
 def pod(name: str = "p", containers: Any = None, meta: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    inner = {"containers": [container()] if containers is None else containers, **spec}
+    inner = {"containers": [container()] if containers is None else containers, "serviceAccountName": "default", **spec}
     return obj("v1", "Pod", name, meta, spec=inner)
 
 

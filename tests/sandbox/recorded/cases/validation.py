@@ -12,7 +12,7 @@ _SELECTOR = {"matchLabels": {"app": "web"}}
 
 
 def _deployments(name: str, *bodies: dict[str, Any]) -> Case:
-    return case(f"deployment: {name}", *(post(DEPLOY, body) for body in bodies))
+    return case(f"deployment: {name}", *(post(DEPLOY, body, dryRun="All") for body in bodies))
 
 
 def _containers(name: str, *fields: dict[str, Any]) -> Case:
@@ -24,7 +24,7 @@ def _pods(name: str, *specs: dict[str, Any]) -> Case:
 
 
 def _services(name: str, *bodies: dict[str, Any]) -> Case:
-    return case(f"service: {name}", *(post(SVC, body) for body in bodies))
+    return case(f"service: {name}", *(post(SVC, body, dryRun="All") for body in bodies))
 
 
 def _immutable(name: str, path: str, body: dict[str, Any], *patches: dict[str, Any]) -> Case:

@@ -43,6 +43,8 @@ def job(obj: Object) -> None:
         }
     )
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    if not metadata.get("labels"):
+        metadata["labels"] = dict(labels)
 
 
 def cron_job(obj: Object) -> None:

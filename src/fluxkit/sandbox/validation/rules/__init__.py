@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from fluxkit.objects import GroupKind, Object
 from fluxkit.sandbox.status import Cause
-from fluxkit.sandbox.validation.rules import cluster, core, pods, workloads
+from fluxkit.sandbox.validation.rules import cluster, core, definitions, pods, workloads
 
 __all__ = ["validate_builtin"]
 
@@ -22,7 +22,7 @@ _BY_KIND: dict[GroupKind, _Rule] = {
     GroupKind("", "Pod"): pods.pod,
     GroupKind("", "Secret"): core.secret,
     GroupKind("", "Service"): core.service,
-    GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"): cluster.custom_resource_definition,
+    GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"): definitions.custom_resource_definition,
     GroupKind("apps", "DaemonSet"): workloads.daemon_set,
     GroupKind("apps", "Deployment"): workloads.deployment,
     GroupKind("apps", "ReplicaSet"): workloads.replica_set,
