@@ -3,7 +3,7 @@
 from typing import Any
 
 from fluxkit.template import nodes
-from fluxkit.template.builtins import RAW
+from fluxkit.template.builtins import DECLARED, RAW
 from fluxkit.template.execution import INVALID, Site
 from fluxkit.template.functions import VALUE
 from fluxkit.template.values import (
@@ -35,7 +35,7 @@ _UNSIGNED: dict[str, type[int]] = {
     "uint32": Uint32,
     "uint64": Uint64,
 }
-_ANYTHING = frozenset({EMPTY_INTERFACE, "any", VALUE, RAW})
+_ANYTHING = frozenset({EMPTY_INTERFACE, "any", VALUE, RAW, DECLARED})
 
 
 def accepts_anything(parameter: str) -> bool:

@@ -23,10 +23,23 @@ from fluxkit.template.values import (
     type_name,
 )
 
-__all__ = ["AND", "BUILTINS", "CALL", "OR", "RAW"]
+__all__ = ["AND", "BUILTINS", "CALL", "DECLARED", "OR", "RAW", "Declared"]
 
 RAW = "reflect.Value, invalid included"
 """Parameter type of ``len``, which tells a nil that was found from no value at all."""
+
+DECLARED = "reflect.Value, as declared"
+"""Parameter type of the indexes of ``slice``: they arrive as :class:`Declared` when their declared type is interface {}."""
+
+
+class Declared:
+    """A value that Go knows as an interface {} only, where that makes a difference."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
 
 _HTML = str.maketrans({"\0": "\ufffd", '"': "&#34;", "'": "&#39;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _JS = {
@@ -131,6 +144,9 @@ def _length(value: Any) -> int:
 def _position(index: Any, capacity: int) -> int:
     if index is None:
         raise FunctionError("cannot index slice/array with nil")
+    if isinstance(index, Declared):
+        # Unlike index, slice does not look into an interface: a number out of a map does not do.
+        raise FunctionError("cannot index slice/array with type interface {}")
     if _basic_kind(index) not in ("int", "uint"):
         raise FunctionError(f"cannot index slice/array with type {type_name(index)}")
     if not 0 <= index <= capacity:
@@ -255,7 +271,7 @@ BUILTINS: dict[str, Function] = {
     "ge": Function(_greater_or_equal, (VALUE, VALUE)),
     # Containers
     "index": Function(_index, (VALUE,), VALUE),
-    "slice": Function(_slice, (VALUE,), VALUE),
+    "slice": Function(_slice, (VALUE,), DECLARED),
     "len": Function(_length, (RAW,)),
     # Text
     "print": Function(_print, (), _ANY),

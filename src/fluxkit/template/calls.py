@@ -9,7 +9,7 @@ from typing import Any
 
 from fluxkit.template import nodes
 from fluxkit.template.arguments import accepts_anything, converted, literal
-from fluxkit.template.builtins import AND, CALL, OR, RAW
+from fluxkit.template.builtins import AND, CALL, DECLARED, OR, RAW, Declared
 from fluxkit.template.errors import ExecError, FunctionError, LimitError
 from fluxkit.template.execution import INVALID, Code, Execution, Frame, Site
 from fluxkit.template.functions import Function
@@ -50,6 +50,8 @@ class Argument:
             return self._constant(parameter)
         if parameter == RAW:
             return lambda run, frame, dot: _raw(code(run, frame, dot), self.found(frame))
+        if parameter == DECLARED and not isinstance(self.node, nodes.Pipe):
+            return lambda run, frame, dot: _declared(code(run, frame, dot), self.found(frame))
         if accepts_anything(parameter):
             if isinstance(self.node, nodes.Pipe | nodes.Dot):
                 return code
@@ -79,6 +81,12 @@ class Argument:
 
 def _raw(value: Any, found: bool) -> Any:
     return INVALID if value is None and not found else value
+
+
+def _declared(value: Any, found: bool) -> Any:
+    if value is INVALID:
+        return None
+    return Declared(value) if found else value
 
 
 def prepare(

@@ -26,7 +26,7 @@ from fluxkit.template.execution import (
 from fluxkit.template.fmt import text_of
 from fluxkit.template.functions import Function, as_function
 from fluxkit.template.quoting import quote
-from fluxkit.template.values import EMPTY_INTERFACE, is_true, kind_of, sorted_items
+from fluxkit.template.values import EMPTY_INTERFACE, Uint8, is_true, kind_of, sorted_items
 
 __all__ = ["compile_tree"]
 
@@ -536,8 +536,10 @@ def _entries(container: Any, site: Site, with_keys: bool) -> Any:
     """Key and value of each element, in Go's order."""
     if isinstance(container, dict):
         return sorted_items(container)
-    if isinstance(container, list | bytes):
+    if isinstance(container, list):
         return enumerate(container)
+    if isinstance(container, bytes):
+        return enumerate(map(Uint8, container))
     if container is None:
         return ()
     if isinstance(container, int) and not isinstance(container, bool):

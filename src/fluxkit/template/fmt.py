@@ -16,6 +16,7 @@ from fluxkit.template.values import (
     GoObject,
     Map,
     Slice,
+    Uint8,
     kind_of,
     sorted_items,
     to_bytes,
@@ -368,7 +369,7 @@ class _Printer:
             if number:
                 self.write(", " if self.sharp_v else " ")
             if isinstance(value, bytes):
-                self._integer(item, verb, item, signed=False)
+                self._integer(item, verb, Uint8(item), signed=False)
             else:
                 self._value(item, verb, depth + 1)
         self.write("}" if self.sharp_v else "]")
@@ -535,7 +536,7 @@ class _Printer:
                 for number, byte in enumerate(data):
                     if number:
                         self.write(", " if self.sharp_v else " ")
-                    self._integer(byte, "v", byte, signed=False)
+                    self._integer(byte, "v", Uint8(byte), signed=False)
                 self.write("}" if self.sharp_v else "]")
             case "s":
                 self._string(data.decode("utf-8", "surrogateescape"), "s")
