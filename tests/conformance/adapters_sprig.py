@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fluxkit.template import Template
+from fluxkit.template import Template, function
 from fluxkit.template import values as go
 from fluxkit.template.sprig import functions
 from fluxkit.template.sprig.durations import Duration
@@ -29,7 +29,14 @@ _TYPED: dict[str, Callable[[Any], Any]] = {
     "nilmap": lambda _: go.nil_map(),
     "nilslice": lambda _: go.nil_slice(),
 }
-_FUNCTIONS = functions()
+# The chart engine's own functions, as they are without a chart.
+_PLACEHOLDERS = {
+    "include": function("string", "interface {}")(lambda name, data: "not implemented"),
+    "lookup": function("string", "string", "string", "string")(lambda version, kind, namespace, name: {}),
+    "required": function("string", "interface {}")(lambda message, value: "not implemented"),
+    "tpl": function("string", "interface {}")(lambda text, data: "not implemented"),
+}
+_FUNCTIONS = {**functions(), **_PLACEHOLDERS}
 
 
 def sprig(

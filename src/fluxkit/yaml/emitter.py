@@ -31,6 +31,8 @@ _BLOCK_INDICATORS = re.compile(r"^(?:---|\.\.\.|[#,\[\]{}&*!|>'\"%@`]|[?:-](?=[ 
 _SPECIAL_ASCII = re.compile("[^\n\x20-\x7e]").search
 _BREAKS: Final = "\n\r\x85\u2028\u2029"
 _BREAK = re.compile(f"[{_BREAKS}]")
+# Behind a literal block that ends its line with another break than a newline; no text is written with a raw NUL.
+_ENDED: Final = "\0"
 _BREAK_SPACE = re.compile(f"[{_BREAKS}] ")
 _SPACE_BREAK = re.compile(f" [{_BREAKS}]")
 _LINES = re.compile("([\n\u2028\u2029]+)")
@@ -68,7 +70,8 @@ def dump(value: Any) -> str:
     booleans, None); raises TypeError for other types and ValueError for NaN and infinities, which JSON lacks."""
     out: list[str] = []
     _root(value, out)
-    return "".join(out)
+    text = "".join(out)
+    return text.replace(_ENDED + "\n", "") if _ENDED in text else text
 
 
 def dump_all(values: Iterable[Any]) -> str:
@@ -79,7 +82,8 @@ def dump_all(values: Iterable[Any]) -> str:
 def _root(value: Any, out: list[str]) -> None:
     kind = type(value)
     if kind is str:
-        out.append(_string(value, 0, 0, "  ", False).removeprefix(" ") + "\n" * (not _ends_line(value)))
+        # Column -1, because there is no space before it.
+        out.append(_string(value, -1, 0, "  ", False).removeprefix(" ") + "\n" * (not _ends_line(value)))
     elif value and isinstance(value, dict):
         _mapping(value, "", "", out)
     elif value and isinstance(value, list | tuple):
@@ -241,14 +245,16 @@ def _string(text: str, column: int, hanging: int, indent: str, newline_follows: 
     if style == "'":
         quoted = text.replace("'", "''")
         if _BREAK.search(quoted):
-            quoted = re.sub("([\u2028\u2029]+)(?=[^\u2028\u2029])", rf"\1{indent}", quoted)
+            return f" '{_fold_lines(quoted, column + 2, indent)}'"
         if column + 2 + len(quoted) <= _WIDTH + 1:
             return f" '{quoted}'"
         return f" '{_fold(quoted, column + 2, indent)}'"
     if style == '"':
         return f' "{_double_quoted(text, column + 2, indent)}"'
     block = _literal(text, indent)
-    return block.removesuffix("\n") if newline_follows else block
+    if newline_follows:
+        return block + _ENDED if block[-1] in "\u2028\u2029" else block.removesuffix("\n")
+    return block
 
 
 def _fold(text: str, column: int, indent: str) -> str:
@@ -265,6 +271,18 @@ def _fold(text: str, column: int, indent: str) -> str:
         parts.append("\n" + indent)
         start = match.end()
         column = len(indent)
+
+
+def _fold_lines(text: str, column: int, indent: str) -> str:
+    """As :func:`_fold`, of a text with breaks: behind each the column restarts and the indentation is written."""
+    parts: list[str] = []
+    for position, piece in enumerate(_LINES.split(text)):
+        if position % 2:
+            parts.append(piece)
+        elif piece:
+            parts.append(indent if position else "")
+            parts.append(_fold(piece, len(indent) if position else column, indent))
+    return "".join(parts)
 
 
 def _double_quoted(text: str, column: int, indent: str) -> str:

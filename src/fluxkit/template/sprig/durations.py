@@ -1,4 +1,4 @@
-"""time.Duration: a count of nanoseconds. Upstream: Go's ``time``, Helm's duration functions (``pkg/engine/funcs.go``)."""
+"""time.Duration: a count of nanoseconds. Upstream: Go's ``time``, helm ``pkg/engine/funcs.go``."""
 
 import math
 import re

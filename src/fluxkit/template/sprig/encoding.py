@@ -1,4 +1,4 @@
-"""Base64 and base32, with Go's word on where a text is wrong. Upstream: Go's ``encoding/base64``, ``encoding/base32``."""
+"""Base64 and base32, with Go's word on where a text is wrong. Upstream: Go's ``encoding/base64`` and ``base32``."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Private keys: generating, reading and writing them in the PEM forms of Go. Upstream: Masterminds/sprig ``crypto.go``."""
+"""Private keys: generating, reading and writing them in the PEM forms of Go. Upstream: sprig ``crypto.go``."""
 
 import os
 import re
@@ -50,9 +50,9 @@ def _prime(bits: int, random: RandomBytes) -> int:
     while True:
         # The two highest bits are set, so that a product has its full length.
         number = int.from_bytes(random(bits // 8), "big") | 0b11 << (bits - 2) | 1
-        if all(number % small for small in _SMALL_PRIMES) and (number - 1) % _RSA_EXPONENT:
-            if _is_probable_prime(number, random):
-                return number
+        survives = all(number % small for small in _SMALL_PRIMES) and (number - 1) % _RSA_EXPONENT
+        if survives and _is_probable_prime(number, random):
+            return number
 
 
 def rsa_key(bits: int, random: RandomBytes) -> "rsa.RSAPrivateKey":

@@ -25,6 +25,11 @@ __all__ = ["dump_pretty"]
 _MAX_DEPTH: Final = 900
 _LONGEST_SIMPLE_KEY: Final = 128
 _INVALID: Final = re.compile("[\ud800-\udfff]").search
+_BREAKS: Final = "\n\u2028\u2029"
+_BREAK: Final = re.compile(f"[{_BREAKS}]").search
+_SPACE_BREAK: Final = re.compile(f" [{_BREAKS}]").search
+_BREAK_SPACE: Final = re.compile(f"[{_BREAKS}] ").search
+_BEHIND_BREAKS: Final = re.compile(f"(?<=[{_BREAKS}])(?=[^{_BREAKS}])")
 _UNPRINTABLE: Final = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]").search
 
 
@@ -58,7 +63,7 @@ def _node(value: Any, indent: str, list_indent: str, out: list[str], depth: int)
         _sequence(items, list_indent, list_indent, out, depth)
     else:
         text = _scalar(value, indent or "  ")
-        out.append(f" {text}" if text.startswith("|") and text.endswith("\n") else f" {text}\n")
+        out.append(f" {text}" if text.startswith("|") and text[-1] in _BREAKS else f" {text}\n")
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any] | None:
@@ -129,19 +134,28 @@ def _string(text: str, indent: str) -> str:
         return "!!binary " + base64.b64encode(to_bytes(text)).decode("ascii")
     if "\n" in text:
         return _literal(text, indent)
+    if _BREAK(text):
+        if _UNPRINTABLE(text) or "\t" in text or _SPACE_BREAK(text) or _BREAK_SPACE(text):
+            return f'"{escaped(text)}"'
+        return "'" + _indented(text.replace("'", "''"), indent) + "'"
     return quoted(text, indent, force=needs_quotes(text))
 
 
+def _indented(text: str, indent: str) -> str:
+    """With the indentation behind every run of breaks."""
+    return _BEHIND_BREAKS.sub(indent, text)
+
+
 def _literal(text: str, indent: str) -> str:
-    if _UNPRINTABLE(text) or text[-1] == " " or " \n" in text:
+    if _UNPRINTABLE(text) or text[-1] == " " or _SPACE_BREAK(text):
         return f'"{escaped(text)}"'
-    hint = "2" if text[0] in " \n" else ""
-    body = text.rstrip("\n")
-    ends = len(text) - len(body)
-    chomp = "-" if ends == 0 else "" if ends == 1 and body else "+"
-    lines = text.removesuffix("\n").split("\n")
-    written = "\n".join(indent + line if line else "" for line in lines)
-    return f"|{hint}{chomp}\n{written}" + "\n" * (ends > 0)
+    hint = "2" if text[0] in " " + _BREAKS else ""
+    if text[-1] not in _BREAKS:
+        chomp = "-"
+    else:
+        chomp = "+" if len(text) == 1 or text[-2] in _BREAKS else ""
+    lead = "" if text[0] in _BREAKS else indent
+    return f"|{hint}{chomp}\n{lead}{_indented(text, indent)}"
 
 
 def _order(left: str, right: str) -> int:

@@ -1,41 +1,119 @@
-"""Reading YAML the way sigs.k8s.io/yaml does: the first document, with YAML 1.1 types, every number a float64."""
+"""Reading YAML the way sigs.k8s.io/yaml does: the first document, with YAML 1.1 types, every number a float64.
+
+The problems are go-yaml v2's, which counts lines in its own way (go.yaml.in/yaml ``decode.go``, ``parser.fail``).
+"""
 
 import math
-from typing import Any
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+import yaml as libyaml
 
 from fluxkit.template.errors import FunctionError
-from fluxkit.template.fmt import text_of
+from fluxkit.template.fmt import sprintf, text_of
 from fluxkit.template.sprig.text import runes
+from fluxkit.template.values import type_name
 from fluxkit.yaml import YAMLError
-from fluxkit.yaml.composer import compose_all
+from fluxkit.yaml.composer import Parser, compose_all
 from fluxkit.yaml.loader import RULES
 
 __all__ = ["load_first"]
 
+_FAILED: Final = "error converting YAML to JSON: "
+_NULL_KEY: Final = "\0null"
+_ESCAPED_SLASH: Final = re.compile(r"(?:[^\\]|\\[^/])*\\/", re.DOTALL)
+
 
 def load_first(text: str) -> Any:
     """The first document, None for an empty text. Raises FunctionError with upstream's texts."""
+    text = runes(text)
     try:
-        return _floats(next(compose_all(runes(text), "", RULES), None))
+        if "\\/" in text:
+            _refuse_escaped_slash(text)
+        return _floats(next(compose_all(text, "", _RULES), None))
     except YAMLError as problem:
-        raise FunctionError(f"error converting YAML to JSON: {_go_text(problem)}") from None
+        raise FunctionError(f"{_FAILED}{_go_problem(problem, text)}") from None
     except RecursionError:
-        raise FunctionError("error converting YAML to JSON: exceeded max depth") from None
+        raise FunctionError(f"{_FAILED}exceeded max depth") from None
+
+
+def _key(value: Any) -> str:
+    return _NULL_KEY if value is None else RULES.key(value)
+
+
+_RULES: Final = replace(RULES, key=_key)
 
 
 def _floats(value: Any) -> Any:
     kind = type(value)
     if kind is dict:
+        if _NULL_KEY in value:
+            shown = sprintf("%#v", value[_NULL_KEY])
+            raise FunctionError(f"{_FAILED}unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}")
         return {key: _floats(item) for key, item in value.items()}
     if kind is list:
         return [_floats(item) for item in value]
     if kind is int:
         return float(value)
     if kind is float and not math.isfinite(value):
-        raise FunctionError(f"error converting YAML to JSON: json: unsupported value: {text_of(value)}")
+        raise FunctionError(f"{_FAILED}json: unsupported value: {text_of(value)}")
     return value
 
 
-def _go_text(problem: YAMLError) -> str:
-    place = f"line {problem.line}: " if problem.line else ""
-    return f"yaml: {place}{problem.problem}"
+def _refuse_escaped_slash(text: str) -> None:
+    """``\\/`` is an escape in libyaml but not in go-yaml."""
+    try:
+        for event in libyaml.parse(text, Loader=Parser):
+            if isinstance(event, libyaml.DocumentEndEvent):
+                return
+            if isinstance(event, libyaml.ScalarEvent) and event.style == '"':
+                start, end = event.start_mark, event.end_mark
+                slash = _ESCAPED_SLASH.match(text[start.index + 1 : end.index - 1]) if start and end else None
+                if start and slash:
+                    line = start.line + slash[0].count("\n")
+                    place = f"line {line + 1}: " if line else ""
+                    raise FunctionError(f"{_FAILED}yaml: {place}found unknown escape character")
+    except libyaml.YAMLError:
+        # Whatever is wrong with the text is told when it is read.
+        return
+
+
+def _go_problem(problem: YAMLError, text: str) -> str:
+    cause = problem.__context__
+    if isinstance(cause, libyaml.MarkedYAMLError):
+        line = cause.problem_mark.line if cause.problem_mark else 0
+        if line and isinstance(cause, libyaml.scanner.ScannerError):
+            line += 1
+        if not line and cause.context_mark:
+            line = cause.context_mark.line
+        return f"yaml: line {line}: {cause.problem}" if line else f"yaml: {cause.problem}"
+    if problem.problem.startswith("invalid map key"):
+        return f"yaml: invalid map key: {_container_key(text) or problem.problem}"
+    return f"yaml: {problem.problem}"
+
+
+def _container_key(text: str) -> str | None:
+    """The first key that is a mapping or sequence, in Go's syntax."""
+    pending = [libyaml.compose(text, Loader=libyaml.CSafeLoader)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, libyaml.SequenceNode):
+            pending += reversed(node.value)
+        elif isinstance(node, libyaml.MappingNode):
+            for key, value in reversed(node.value):
+                pending += [value, key]
+            for key, _ in node.value:
+                if not isinstance(key, libyaml.ScalarNode):
+                    return _go_syntax(key)
+    return None
+
+
+def _go_syntax(node: Any) -> str:
+    if isinstance(node, libyaml.SequenceNode):
+        return "[]interface {}{" + ", ".join(map(_go_syntax, node.value)) + "}"
+    if isinstance(node, libyaml.MappingNode):
+        entries = [f"{_go_syntax(key)}:{_go_syntax(value)}" for key, value in node.value]
+        return "map[interface {}]interface {}{" + ", ".join(entries) + "}"
+    value = RULES.plain(node.value) if not node.style else node.value
+    return "interface {}(nil)" if type_name(value) == "<nil>" else sprintf("%#v", value)

@@ -12,6 +12,7 @@ import re2
 
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.sprig.declare import declare
+from fluxkit.template.sprig.text import runes
 from fluxkit.template.values import Slice, from_bytes, nil_slice, to_bytes
 
 __all__ = ["FUNCTIONS"]
@@ -57,6 +58,11 @@ def _go_problem(code: str, argument: str, expression: str) -> str:
     problem = _GO_PROBLEMS.get(code, code)
     if problem == "trailing backslash at end of expression":
         argument = ""
+    elif argument in ("(?<!", "(?<="):
+        # Go takes these for the beginning of a named group, and shows the rest of the expression.
+        problem, argument = "invalid named capture", expression[expression.index(argument) :]
+    elif code == "invalid UTF-8":
+        argument = runes(expression)
     return f"error parsing regexp: {problem}: `{argument}`"
 
 
@@ -142,7 +148,8 @@ def _replace(pattern: Any, text: str, template: str) -> str:
         if name.isascii() and name.isdigit():
             number = int(name) if len(name) < 9 else pattern.groups + 1
             return found.group(number) or b"" if number <= pattern.groups else b""
-        return found.group(name) or b"" if name in pattern.groupindex else b""
+        index = pattern.groupindex.get(to_bytes(name))
+        return found.group(index) or b"" if index else b""
 
     def expand(found: Any) -> bytes:
         return to_bytes(

@@ -1,7 +1,7 @@
 """Go's view of text: strings are bytes, characters have simple case mappings, white space is Unicode's.
 
-A Go string that is not valid UTF-8 is a ``str`` with lone surrogates here (``surrogateescape``), so that text cut inside
-a character survives until the output.
+A Go string that is not valid UTF-8 is a ``str`` with lone surrogates here (``surrogateescape``), so that text cut
+inside a character survives until the output.
 """
 
 import re
@@ -24,7 +24,7 @@ __all__ = [
     "upper_rune",
 ]
 
-SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """``unicode.IsSpace``; Python's own notion also has the separators U+001C to U+001F."""
 
 _INVALID: Final = re.compile("[\ud800-\udfff]")

@@ -52,11 +52,7 @@ def _offset(token: str, offset: int) -> str:
 
 
 def _abbreviation(offset: int, name: str) -> str:
-    if name:
-        return name
-    minutes = abs(offset) // 60
-    text = f"{'-' if offset < 0 else '+'}{minutes // 60:02d}"
-    return text + f"{minutes % 60:02d}" if minutes % 60 else text
+    return name or _offset("-0700", offset)
 
 
 def _fraction(token: str, nanoseconds: int) -> str:

@@ -45,7 +45,7 @@ def _is_table_array(value: Any) -> bool:
     items = elements(value)
     if any(is_nil(item) for item in items):
         raise FunctionError("toml: cannot encode array with nil element")
-    return bool(items) and all([_as_table(item) is not None for item in items])
+    return bool(items) and all(_as_table(item) is not None for item in items)
 
 
 class _Encoder:

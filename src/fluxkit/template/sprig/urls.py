@@ -1,4 +1,4 @@
-"""Taking URLs apart and putting them together, with Go's checks and escaping. Upstream: sprig ``url.go``, ``net/url``."""
+"""Taking URLs apart and putting them together, as Go checks and escapes. Upstream: sprig ``url.go``, ``net/url``."""
 
 import re
 from dataclasses import dataclass

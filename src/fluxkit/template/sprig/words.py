@@ -63,6 +63,8 @@ class _Words:
     def __init__(self, text: str) -> None:
         self._text = text
         self._position = 0
+        self.kind = _Kind.END
+        self.word = ""
         self.next()
 
     @property
@@ -75,11 +77,15 @@ class _Words:
             end += 1
         self.kind, self.word, self._position = kind, self._text[self._position : end], end
 
-    def next(self) -> None:
-        start = self._position
-        if not self.more:
+    def next(self) -> _Kind:
+        """Goes on to the next word; returns its kind."""
+        if self.more:
+            self._read(self._position)
+        else:
             self.kind, self.word = _Kind.END, ""
-            return
+        return self.kind
+
+    def _read(self, start: int) -> None:
         character = self._text[start]
         if _is_connector(character):
             self._take(_Kind.CONNECTOR, start, _is_connector)
@@ -139,8 +145,7 @@ def _connected(text: str, connector: str) -> str:
                     out.append(connector)
             elif words.more:
                 number = words.word
-                words.next()
-                if words.kind is _Kind.ALPHABET:
+                if words.next() is _Kind.ALPHABET:
                     # Small letters behind a number belong to it: HTTP2xx is http_2xx.
                     out.append(connector + number)
                     write_number_parts()
