@@ -260,7 +260,7 @@ def test_other_defaults(obj: Object, path: str, wanted: Any) -> None:
     [
         (workload(), []),
         (workload(replicas=-1), ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
-        (workload(selector=None), ["spec.selector: Required value"]),
+        (workload(selector=None), ["spec.selector: Required value", 'spec.template.metadata.labels: Invalid value: {"app":"w"}: `selector` does not match template `labels`']),
         (workload(selector={"matchLabels": {"app": "x"}}), ['spec.template.metadata.labels: Invalid value: {"app":"w"}: `selector` does not match template `labels`']),
         (workload(selector={}), ["spec.selector: Invalid value: {}: empty selector is invalid for deployment"]),
         (workload(strategy={"type": "Recreate", "rollingUpdate": {}}), ["spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"]),
@@ -272,17 +272,17 @@ def test_other_defaults(obj: Object, path: str, wanted: Any) -> None:
         (with_container(volumeMounts=[{"name": "v", "mountPath": "/x"}]), ['spec.template.spec.containers[0].volumeMounts[0].name: Not found: "v"']),
         (with_container(resources={"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}), ['spec.template.spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']),
         (with_container(livenessProbe={"periodSeconds": 1}), ["spec.template.spec.containers[0].livenessProbe: Required value: must specify a handler type"]),
-        (workload("Job", "batch/v1"), ['spec.template.spec.restartPolicy: Unsupported value: "Always": supported values: "OnFailure", "Never"']),
+        (workload("Job", "batch/v1"), ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']),
         (simple("v1", "Service", spec={}), ["spec.ports: Required value"]),
         (simple("v1", "Service", spec={"type": "ExternalName"}), ["spec.externalName: Required value"]),
         (simple("v1", "Service", spec={"ports": [{"port": 80}, {"port": 81}]}), ["spec.ports[0].name: Required value", "spec.ports[1].name: Required value"]),
         (simple("v1", "Service", spec={"type": "X", "ports": [{"port": 1}]}), ['spec.type: Unsupported value: "X": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"']),
         (simple("v1", "PersistentVolumeClaim", spec={}), ["spec.accessModes: Required value: at least 1 access mode is required", "spec.resources[storage]: Required value"]),
         (simple("v1", "Secret", type="kubernetes.io/tls", data={"tls.key": ""}), ["data[tls.crt]: Required value"]),
-        (simple("networking.k8s.io/v1", "Ingress", spec={}), ["spec: Invalid value: {}: either `defaultBackend` or `rules` must be specified"]),
+        (simple("networking.k8s.io/v1", "Ingress", spec={}), ["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"]),
         (simple("networking.k8s.io/v1", "Ingress", spec={"rules": [{"http": {"paths": [{"path": "x", "backend": {"service": {"name": "s", "port": {"number": 80}}}}]}}]}), ["spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified", 'spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path']),
         (simple("rbac.authorization.k8s.io/v1", "Role", rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": []}]), ["rules[0].verbs: Required value: verbs must contain at least one value"]),
-        (simple("autoscaling/v2", "HorizontalPodAutoscaler", spec={"minReplicas": 5, "maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "d"}}), ["spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`"]),
+        (simple("autoscaling/v2", "HorizontalPodAutoscaler", spec={"minReplicas": 5, "maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}), ["spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`"]),
         (simple("policy/v1", "PodDisruptionBudget", spec={"minAvailable": -1, "selector": {}}), ["spec.minAvailable: Invalid value: -1: must be greater than or equal to 0"]),
     ],
 )  # fmt: skip
@@ -386,7 +386,7 @@ def test_definitions_that_cannot_be_served(kind: str) -> None:
     assert problems(crd) == []
     if kind == "missing-type":
         schema["properties"]["spec"].pop("type")
-        path = "spec.versions[0].schema.openAPIV3Schema.properties[spec].type"
+        path = "spec.validation.openAPIV3Schema.properties[spec].type"
         assert problems(crd) == [f"{path}: Required value: must not be empty for specified object fields"]
     elif kind == "two-storage":
         crd["spec"]["versions"].append({**version, "name": "v2"})

@@ -48,7 +48,7 @@ async def test_a_deployment_becomes_available_through_a_replica_set(world: World
 
 async def test_scaled_to_zero_is_complete(world: World) -> None:
     world.apply(workload(replicas=0))
-    made = await world.when(DEPLOYMENTS, "w", lambda each: "status" in each)
+    made = await world.when(DEPLOYMENTS, "w", lambda each: each["status"].get("conditions"))
     assert "replicas" not in made["status"]
     assert conditions(made)["Progressing"] == ("True", "NewReplicaSetAvailable")
     assert world.objects(PODS) == []

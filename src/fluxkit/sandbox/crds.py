@@ -55,7 +55,8 @@ def resources_of(definition: Object) -> list[Resource]:
         return []
     storage = next((version["name"] for version in spec["versions"] if version.get("storage")), "")
     storage_schema = next(
-        ((each.get("schema") or {}).get("openAPIV3Schema") or {} for each in spec["versions"] if each.get("storage")), {}
+        ((each.get("schema") or {}).get("openAPIV3Schema") or {} for each in spec["versions"] if each.get("storage")),
+        {},
     )
     found: list[Resource] = []
     for version in spec["versions"]:
@@ -99,7 +100,9 @@ def resources_of(definition: Object) -> list[Resource]:
 def _deprecation(spec: dict[str, Any], version: str, kind: str) -> str:
     text = f"{spec['group']}/{version} {kind} is deprecated"
     others = [each["name"] for each in spec["versions"] if each.get("served") and not each.get("deprecated")]
-    better = [each for each in sorted(others, key=version_priority) if version_priority(each) < version_priority(version)]
+    better = [
+        each for each in sorted(others, key=version_priority) if version_priority(each) < version_priority(version)
+    ]
     return f"{text}; use {spec['group']}/{better[0]} {kind}" if better else text
 
 

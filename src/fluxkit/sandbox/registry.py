@@ -197,6 +197,7 @@ class Registry:
         subresource: str = "",
     ) -> tuple[Record, bool]:
         """Replaces an object (PUT); the flag tells whether it was created instead. ``obj`` is consumed."""
+        self._check_addressed(resource, namespace, name, obj)
         self._check_identity(resource, namespace, name, obj)
         live = self.find(resource, namespace, name)
         asked = obj["metadata"].get("uid")
@@ -213,6 +214,8 @@ class Registry:
             obj["metadata"].pop("resourceVersion", None)
             return self.create(resource, namespace, obj, options), True
         given = obj["metadata"].get("resourceVersion")
+        if given and not str(given).isdigit():
+            raise StatusError(500, "", f'strconv.ParseUint: parsing "{given}": invalid syntax')
         if not given and resource.custom is not None:
             raise invalid(
                 resource.plural,
@@ -286,7 +289,10 @@ class Registry:
             shown = group_version if "/" in group_version else f"/{group_version}"
             raise bad_request(f"invalid object type: {shown}, Kind={kind}")
         self._check_addressed(resource, namespace, name, intent)
+        unplaced = "namespace" not in intent["metadata"]
         self._check_identity(resource, namespace, name, intent)
+        if unplaced:
+            intent["metadata"].pop("namespace", None)
         live = self.find(resource, namespace, name)
         if intent["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
@@ -402,13 +408,10 @@ class Registry:
     def _check_identity(self, resource: Resource, namespace: str, name: str, obj: Object) -> None:
         """Kind, version, name and namespace of a body agree with the URL; absent ones are filled in."""
         api_version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
-        if api_version != resource.api_version:
-            raise bad_request(
-                f"the API version in the data ({api_version}) does not match the expected API version "
-                f"({resource.api_version})"
-            )
-        if kind != resource.kind:
-            raise bad_request(f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})")
+        problem = _other_kind(resource, {"apiVersion": api_version, "kind": kind})
+        if problem:
+            version = api_version.rpartition("/")[2]
+            raise bad_request(f'{kind} in version "{version}" cannot be handled as a {resource.kind}: {problem}')
         obj["apiVersion"], obj["kind"] = api_version, kind
         metadata = obj.get("metadata")
         if metadata is None:

@@ -246,6 +246,8 @@ def deletion_finalizers(resource: Resource, metadata: dict[str, Any], propagatio
         current.append("orphan")
     elif propagation == "Foreground":
         current.append("foregroundDeletion")
+    elif not propagation and resource.key == ORPHANING and "orphan" not in current:
+        current.append("orphan")
     first = resource.key == crds.KEY and not metadata.get("deletionTimestamp")
     if first and crds.CLEANUP_FINALIZER not in current:
         current.append(crds.CLEANUP_FINALIZER)
@@ -282,6 +284,11 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
     """``ValidateObjectMeta`` and ``ValidateObjectMetaUpdate``."""
     metadata = new["metadata"]
     causes: list[Cause] = []
+    if old is None and metadata.get("generateName") and resource.group not in _PATH_SEGMENT_NAMES:
+        prefix = metadata["generateName"]
+        problem = _name_problem(resource, prefix.removesuffix("-") + "a" * prefix.endswith("-"))
+        if problem:
+            causes.append(Cause.invalid("metadata.generateName", prefix, problem))
     if old is None:
         problem = _name_problem(resource, metadata["name"])
         if problem:
@@ -289,8 +296,8 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
     causes += _validate_labels(metadata.get("labels"))
     causes += _validate_annotations(metadata.get("annotations"))
     causes += _validate_owners(metadata.get("ownerReferences"))
-    if resource.key in ("configmaps", "secrets"):
-        causes += _validate_size(resource, new)
+    if resource.key == "secrets":
+        causes += _validate_size(new)
     for finalizer in metadata.get("finalizers") or ():
         problem = names.is_qualified_name(finalizer)
         if problem:
@@ -318,20 +325,18 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
     return causes
 
 
+ORPHANING = "jobs.batch"
+"""Deleting one of these leaves its dependents, unless the request says otherwise."""
+
 MAX_DATA = 1024 * 1024
 """Bytes of all values of a ConfigMap or Secret."""
 
 
-def _validate_size(resource: Resource, new: Object) -> list[Cause]:
-    size = sum(len(value.encode()) for value in (new.get("data") or {}).values() if isinstance(value, str))
-    if resource.key == "secrets":
-        size = size * 3 // 4
-    else:
-        size += sum(len(value) * 3 // 4 for value in (new.get("binaryData") or {}).values() if isinstance(value, str))
+def _validate_size(new: Object) -> list[Cause]:
+    size = sum(len(value) * 3 // 4 for value in (new.get("data") or {}).values() if isinstance(value, str))
     if size <= MAX_DATA:
         return []
-    field = "data" if resource.key == "secrets" else "[]"
-    return [Cause("FieldValueTooLong", field, f"Too long: may not be more than {MAX_DATA} bytes")]
+    return [Cause("FieldValueTooLong", "data", f"Too long: may not be more than {MAX_DATA} bytes")]
 
 
 def _validate_labels(labels: Any) -> list[Cause]:

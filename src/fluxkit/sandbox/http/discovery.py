@@ -19,7 +19,6 @@ _SUBRESOURCE_KINDS: dict[str, tuple[str, str, str]] = {
     "attach": ("", "v1", "PodAttachOptions"),
     "exec": ("", "v1", "PodExecOptions"),
     "portforward": ("", "v1", "PodPortForwardOptions"),
-    "proxy": ("", "v1", "PodProxyOptions"),
 }
 
 
@@ -52,6 +51,8 @@ def api_group(catalog: Catalog, group: str) -> dict[str, Any] | None:
 
 def subresource_kind(resource: Resource, subresource: str) -> tuple[str, str, str]:
     """(group, version, kind) of what a subresource takes and gives."""
+    if subresource == "proxy":
+        return ("", "v1", f"{resource.kind}ProxyOptions")
     found = _SUBRESOURCE_KINDS.get(subresource)
     if found is None:
         return (resource.group, resource.version, resource.kind)
@@ -80,7 +81,7 @@ def resource_list(catalog: Catalog, group: str, version: str) -> dict[str, Any] 
             entry["shortNames"] = list(resource.short_names)
         if resource.categories:
             entry["categories"] = list(resource.categories)
-        if "list" in resource.verbs:
+        if "create" in resource.verbs and "list" in resource.verbs:
             entry["storageVersionHash"] = storage_hash(resource)
         entries.append(entry)
         for subresource in sorted(resource.subresources):
@@ -121,7 +122,7 @@ def aggregated(catalog: Catalog, *, core: bool) -> dict[str, Any]:
             }
             for version in catalog.versions(group)
         ]
-        metadata: dict[str, Any] = {"creationTimestamp": None}
+        metadata: dict[str, Any] = {}
         if group:
             metadata["name"] = group
         items.append({"metadata": metadata, "versions": versions})

@@ -62,7 +62,9 @@ class Exchange:
         return given or "Warn"
 
     def _bad_option(self, cause: Cause) -> StatusError:
-        kind = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}.get(self.request.method, "DeleteOptions")
+        kind = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}.get(
+            self.request.method, "DeleteOptions"
+        )
         return invalid(kind, "meta.k8s.io", "", [cause])
 
     async def body(self) -> bytes:

@@ -9,7 +9,8 @@ from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http.exchange import Exchange, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.identity import Attributes, User
-from fluxkit.sandbox.status import method_not_supported
+from fluxkit.sandbox.status import bad_request, invalid, method_not_supported
+from fluxkit.sandbox.validation import causes
 from fluxkit.timestamps import format_time, now
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exc
             status = _access(server, exchange.user, spec)
         case "SubjectAccessReview" | "LocalSubjectAccessReview":
             extra = {name: tuple(values) for name, values in (spec.get("extra") or {}).items()}
+            if not spec.get("user") and not spec.get("groups"):
+                text = "at least one of user or group must be specified"
+                raise invalid("", "authorization.k8s.io", "", [causes.invalid("spec.user", "", text)])
             user = User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
             status = _access(server, user, spec)
         case "SelfSubjectRulesReview":
@@ -56,6 +60,9 @@ async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exc
 
 def _access(server: "APIServer", user: User, spec: dict[str, Any]) -> dict[str, Any]:
     wanted = spec.get("resourceAttributes")
+    if (wanted is None) is (spec.get("nonResourceAttributes") is None):
+        text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        raise invalid("", "authorization.k8s.io", "", [causes.invalid("spec.resourceAttributes", wanted, text)])
     if wanted:
         attributes = Attributes(
             user,
@@ -78,6 +85,8 @@ def _access(server: "APIServer", user: User, spec: dict[str, Any]) -> dict[str, 
 
 
 def _token(server: "APIServer", spec: dict[str, Any]) -> dict[str, Any]:
+    if not spec.get("token"):
+        raise bad_request("token is required for TokenReview in authentication")
     user = server.authenticator.token_user(spec.get("token") or "")
     if user is None:
         return {"user": {}, "error": "invalid bearer token"}

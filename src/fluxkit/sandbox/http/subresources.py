@@ -11,7 +11,7 @@ from fluxkit.sandbox.http import reading, scaling, writing
 from fluxkit.sandbox.http.exchange import Exchange, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.registry import DeleteOptions, WriteOptions
-from fluxkit.sandbox.status import StatusError, bad_request, too_many_requests
+from fluxkit.sandbox.status import Cause, StatusError, bad_request, invalid, too_many_requests
 from fluxkit.sandbox.tokens import issue_token
 from fluxkit.timestamps import format_time, now
 
@@ -56,7 +56,10 @@ async def _token(server: "APIServer", resource: Resource, info: RequestInfo, exc
     spec = section(given, "spec")
     seconds = spec.get("expirationSeconds") or _DEFAULT_TOKEN_SECONDS
     if not isinstance(seconds, int) or seconds < _MIN_TOKEN_SECONDS:
-        raise bad_request("spec.expirationSeconds: may not specify a duration less than 10 minutes")
+        text = "may not specify a duration less than 10 minutes"
+        raise invalid(
+            "TokenRequest", "authentication.k8s.io", "", [Cause.invalid("spec.expirationSeconds", seconds, text)]
+        )
     audiences = list(spec.get("audiences") or ())
     token, expiry = issue_token(
         server.authenticator.signing_key, info.namespace, info.name, record.uid, audiences, seconds
@@ -65,7 +68,12 @@ async def _token(server: "APIServer", resource: Resource, info: RequestInfo, exc
     answer: Object = {
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {"name": info.name, "namespace": info.namespace, "creationTimestamp": format_time(now())},
+        "metadata": {
+            "name": info.name,
+            "namespace": info.namespace,
+            "uid": record.uid,
+            "creationTimestamp": format_time(now()),
+        },
         "spec": {
             "audiences": audiences or ["https://kubernetes.default.svc.cluster.local"],
             "expirationSeconds": seconds,
@@ -79,6 +87,9 @@ async def _token(server: "APIServer", resource: Resource, info: RequestInfo, exc
 async def _evict(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     registry = server.registry
     given = await exchange.document()
+    named = section(given, "metadata").get("name")
+    if named and named != info.name:
+        raise bad_request("name in URL does not match name in Eviction object")
     record = registry.get(resource, info.namespace, info.name)
     budgets = registry.catalog.stored("poddisruptionbudgets.policy")
     if budgets is not None:

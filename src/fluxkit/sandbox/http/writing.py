@@ -103,7 +103,7 @@ async def delete_options(exchange: Exchange) -> DeleteOptions:
             raise invalid("DeleteOptions", "meta.k8s.io", "", [Cause.invalid("propagationPolicy", propagation, detail)])
         propagation = "Orphan" if orphan else "Background"
     if propagation not in ("", "Background", "Foreground", "Orphan"):
-        supported = ["Background", "Foreground", "Orphan"]
+        supported = ["Foreground", "Background", "Orphan", "nil"]
         raise invalid(
             "DeleteOptions", "meta.k8s.io", "", [Cause.not_supported("propagationPolicy", propagation, supported)]
         )
@@ -129,6 +129,11 @@ async def delete_options(exchange: Exchange) -> DeleteOptions:
 
 async def delete(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     options = await delete_options(exchange)
+    if resource.key == strategies.ORPHANING and not options.propagation:
+        exchange.warnings.append(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
+            "or set propagationPolicy=Orphan to suppress this warning"
+        )
     record, gone = registry.delete(resource, info.namespace, info.name, options)
     if not gone or resource.key in strategies.RETURN_DELETED:
         return await _answer(registry, resource, exchange, record)

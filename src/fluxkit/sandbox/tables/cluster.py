@@ -338,7 +338,7 @@ COLUMNS: dict[str, Sequence[Column]] = {
     ),
     "clusterrolebindings.rbac.authorization.k8s.io": _BINDINGS,
     "clusterroles.rbac.authorization.k8s.io": _CREATED,
-    "configmaps": (name_column(), Column("Data", _size("data", "binaryData"), "integer"), Column("Age", age)),
+    "configmaps": (name_column(), Column("Data", _size("data", "binaryData")), Column("Age", age)),
     "endpoints": (name_column(), Column("Endpoints", _endpoints), Column("Age", age)),
     "endpointslices.discovery.k8s.io": (
         name_column(), Column("AddressType", _text("addressType")), Column("Ports", _slice_ports),
@@ -376,10 +376,10 @@ COLUMNS: dict[str, Sequence[Column]] = {
         name_column(), Column("Handler", _text("handler")), Column("Age", age),
     ),
     "secrets": (
-        name_column(), Column("Type", _text("type", empty="Opaque")), Column("Data", _size("data"), "integer"),
+        name_column(), Column("Type", _text("type", empty="Opaque")), Column("Data", _size("data")),
         Column("Age", age),
     ),
-    "serviceaccounts": (name_column(), Column("Secrets", _size("secrets"), "integer"), Column("Age", age)),
+    "serviceaccounts": (name_column(), Column("Age", age)),
     "services": _SERVICES,
     "storageclasses.storage.k8s.io": (
         Column(

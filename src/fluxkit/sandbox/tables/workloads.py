@@ -183,8 +183,8 @@ _PODS = (
 _DEPLOYMENTS = (
     name_column(),
     Column("Ready", _ready),
-    Column("Up-to-date", _number("updatedReplicas"), "integer"),
-    Column("Available", _number("availableReplicas"), "integer"),
+    Column("Up-to-date", _number("updatedReplicas")),
+    Column("Available", _number("availableReplicas")),
     Column("Age", age),
     *_template_columns(),
 )

@@ -2,7 +2,22 @@
 
 from typing import Any
 
-__all__ = ["CM", "DEPLOY", "INGRESS", "JOB", "NS", "POD", "SECRET", "SVC", "cm", "deployment", "job", "obj", "pod", "service"]
+__all__ = [
+    "CM",
+    "DEPLOY",
+    "INGRESS",
+    "JOB",
+    "NS",
+    "POD",
+    "SECRET",
+    "SVC",
+    "cm",
+    "deployment",
+    "job",
+    "obj",
+    "pod",
+    "service",
+]
 
 NS = "/api/v1/namespaces/{ns}"
 CM = f"{NS}/configmaps"

@@ -117,13 +117,22 @@ def service(obj: Object) -> None:
 
 def keep_allocated(spec: dict[str, Any], before: dict[str, Any]) -> None:
     """An update that says nothing of a Service's addresses keeps them (upstream's ``patchAllocatedValues``)."""
+    if spec.get("type") == "ExternalName":
+        spec.pop("internalTrafficPolicy", None)
+    was_external = before.get("type") in ("NodePort", "LoadBalancer")
+    if was_external and spec.get("type") in ("ClusterIP", "ExternalName") and not spec.get("externalIPs"):
+        if spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
+            spec.pop("externalTrafficPolicy", None)
+        for port in spec.get("ports") or ():
+            if any(port.get("nodePort") == each.get("nodePort") for each in before.get("ports") or ()):
+                port.pop("nodePort", None)
     if spec.get("type") == "ExternalName" or before.get("type") == "ExternalName":
         return
-    if not spec.get("clusterIP") and not spec.get("clusterIPs"):
+    if not spec.get("clusterIP") and spec.get("clusterIPs", before.get("clusterIPs")) == before.get("clusterIPs"):
         for field in ("clusterIP", "clusterIPs"):
             if field in before:
                 spec[field] = before[field]
-    elif spec.get("clusterIP") and not spec.get("clusterIPs"):
+    elif spec.get("clusterIP") and spec.get("clusterIPs", before.get("clusterIPs")) == before.get("clusterIPs"):
         spec["clusterIPs"] = [spec["clusterIP"]]
     for field in ("ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"):
         if field in before and field not in spec:

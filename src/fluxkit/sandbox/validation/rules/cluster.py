@@ -4,6 +4,8 @@ Follows ``pkg/apis/{networking,rbac,policy,storage,scheduling}/validation`` of k
 ``pkg/apis/apiextensions/validation`` of kubernetes/apiextensions-apiserver.
 """
 
+import ipaddress
+import re
 from typing import Any
 
 from fluxkit.objects import Object
@@ -31,14 +33,19 @@ def ingress(obj: Object, old: Object | None) -> list[Cause]:
     default = spec.get("defaultBackend")
     if not rules and default is None:
         text = "either `defaultBackend` or `rules` must be specified"
-        found.append(causes.invalid("spec", {}, text))
+        found.append(causes.invalid("spec", None, text))
+    if spec.get("ingressClassName"):
+        found += common.dns_subdomain(spec["ingressClassName"], "spec.ingressClassName")
+    for at, entry in enumerate(spec.get("tls") or ()):
+        for index, host in enumerate(entry.get("hosts") or ()):
+            found += _host(host, f"spec.tls[{at}].hosts[{index}]")
     if default is not None:
         found += _backend(default, "spec.defaultBackend")
     for at, rule in enumerate(rules):
         where = f"spec.rules[{at}]"
         host = rule.get("host")
         if host:
-            found += common.dns_subdomain(host.removeprefix("*."), f"{where}.host")
+            found += _host(host, f"{where}.host")
         http = rule.get("http")
         if http is None:
             continue
@@ -47,6 +54,26 @@ def ingress(obj: Object, old: Object | None) -> list[Cause]:
         for index, path in enumerate(http.get("paths") or ()):
             found += _ingress_path(path, f"{where}.http.paths[{index}]")
     return found
+
+
+def _host(host: str, path: str) -> list[Cause]:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return [causes.invalid(path, host, "must be a DNS name, not an IP address")]
+    if "*" in host:
+        wrong = common.dns_subdomain(host.removeprefix("*."), path) or not host.startswith("*.")
+        return [causes.invalid(path, host, _WILDCARD_PROBLEM)] if wrong else []
+    return common.dns_subdomain(host, path)
+
+
+_WILDCARD_PROBLEM = (
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower "
+    "case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used "
+    "for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 
 
 def _ingress_path(path: dict[str, Any], where: str) -> list[Cause]:
@@ -59,6 +86,8 @@ def _ingress_path(path: dict[str, Any], where: str) -> list[Cause]:
     text = path.get("path") or ""
     if (kind in ("Exact", "Prefix") or text) and not text.startswith("/"):
         found.append(causes.invalid(f"{where}.path", text, "must be an absolute path"))
+    if "//" in text and kind != "ImplementationSpecific":
+        found.append(causes.invalid(f"{where}.path", text, "must not contain '//'"))
     return found + _backend(path.get("backend") or {}, f"{where}.backend")
 
 
@@ -69,7 +98,7 @@ def _backend(backend: dict[str, Any], path: str) -> list[Cause]:
     if resource is not None:
         return []
     if service is None:
-        return [Cause.required(path, "resource or service backend is required")]
+        return [causes.invalid(path, "", "resource or service backend is required")]
     found = common.required(service, f"{path}.service", "name")
     port = service.get("port") or {}
     if port.get("name") and port.get("number"):
@@ -86,13 +115,21 @@ def network_policy(obj: Object, old: Object | None) -> list[Cause]:
     found = common.selector(spec.get("podSelector"), "spec.podSelector")
     for index, kind in enumerate(spec.get("policyTypes") or ()):
         if kind not in ("Ingress", "Egress"):
-            found.append(causes.not_supported(f"spec.policyTypes[{index}]", kind, ["Egress", "Ingress"]))
+            found.append(causes.not_supported(f"spec.policyTypes[{index}]", kind, ["Ingress", "Egress"]))
     return found
 
 
 def pod_disruption_budget(obj: Object, old: Object | None) -> list[Cause]:
     spec = obj.get("spec") or {}
     found = common.non_negative(spec, "spec", "minAvailable", "maxUnavailable")
+    for field in ("minAvailable", "maxUnavailable"):
+        share = spec.get(field)
+        if isinstance(share, str) and not re.fullmatch("[0-9]+%", share):
+            text = (
+                "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
+                "regex used for validation is '[0-9]+%')"
+            )
+            found.append(causes.invalid(f"spec.{field}", share, text))
     if "minAvailable" in spec and "maxUnavailable" in spec:
         found.append(causes.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set"))
     return found + common.selector(spec.get("selector"), "spec.selector")
@@ -148,7 +185,7 @@ def role_binding(obj: Object, old: Object | None) -> list[Cause]:
             if subject.get("apiGroup"):
                 found.append(causes.not_supported(f"{where}.apiGroup", subject["apiGroup"], [""]))
         elif kind not in ("User", "Group"):
-            found.append(causes.not_supported(f"{where}.kind", kind or "", ["Group", "ServiceAccount", "User"]))
+            found.append(causes.not_supported(f"{where}.kind", kind or "", ["ServiceAccount", "User", "Group"]))
     if old is not None and old.get("roleRef") != obj.get("roleRef"):
         found.append(causes.invalid("roleRef", obj.get("roleRef"), "cannot change roleRef"))
     return found

@@ -5,7 +5,7 @@ from typing import Any
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.status import Cause
-from fluxkit.sandbox.validation import causes
+from fluxkit.sandbox.validation import causes, quantity
 from fluxkit.sandbox.validation.rules import common
 
 __all__ = ["config_map", "persistent_volume_claim", "secret", "service"]
@@ -28,7 +28,18 @@ _SECRET_KEYS = {
 
 
 def _keys(data: dict[str, Any], path: str) -> list[Cause]:
-    return [causes.invalid(f"{path}[{key}]", key, _KEY_PROBLEM) for key in data if not _KEY.fullmatch(key)]
+    found: list[Cause] = []
+    for key in data:
+        problem = "" if _KEY.fullmatch(key) else _KEY_PROBLEM
+        if len(key) > 253:
+            problem = "must be no more than 253 characters"
+        elif key in (".", ".."):
+            problem = f"must not be '{key}'"
+        elif key.startswith(".."):
+            problem = "must not start with '..'"
+        if problem:
+            found.append(causes.invalid(f"{path}[{key}]", key, problem))
+    return found
 
 
 def _frozen(obj: Object, old: Object | None, *fields: str) -> list[Cause]:
@@ -49,18 +60,22 @@ def config_map(obj: Object, old: Object | None) -> list[Cause]:
             found.append(causes.invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
     size = sum(len(value.encode()) for value in data.values()) + sum(len(value) * 3 // 4 for value in binary.values())
     if size > _MAX_BYTES:
-        found.append(causes.too_long("", _MAX_BYTES))
+        found.append(causes.too_long("[]", _MAX_BYTES))
     return found + _frozen(obj, old, "data", "binaryData")
 
 
 def secret(obj: Object, old: Object | None) -> list[Cause]:
     data = obj.get("data") or {}
     found = _keys(data, "data")
-    if sum(len(value) * 3 // 4 for value in data.values()) > _MAX_BYTES:
-        found.append(causes.too_long("data", _MAX_BYTES))
     for key in _SECRET_KEYS.get(obj.get("type") or "", ()):
         if key not in data:
             found.append(Cause.required(f"data[{key}]"))
+    kind = obj.get("type")
+    if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
+        found += [Cause.required("data[username]"), Cause.required("data[password]")]
+    account = "kubernetes.io/service-account.name"
+    if kind == "kubernetes.io/service-account-token" and not (obj["metadata"].get("annotations") or {}).get(account):
+        found.append(Cause.required(f"metadata.annotations[{account}]"))
     if old is not None:
         found += causes.immutable("type", obj.get("type"), old.get("type"))
     return found + _frozen(obj, old, "data")
@@ -80,12 +95,32 @@ def service(obj: Object, old: Object | None) -> list[Cause]:
             found += common.dns_subdomain(name, "spec.externalName")
         else:
             found.append(Cause.required("spec.externalName"))
-    elif kind == "LoadBalancer" and headless:
-        text = "may not be set to 'None' for LoadBalancer services"
+    elif kind in ("LoadBalancer", "NodePort") and headless:
+        text = f"may not be set to 'None' for {kind} services"
         found.append(causes.invalid("spec.clusterIPs[0]", "None", text))
     found += common.one_of(spec, "spec", "type", "ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
     found += common.one_of(spec, "spec", "sessionAffinity", "ClientIP", "None")
+    found += common.one_of(spec, "spec", "internalTrafficPolicy", "Cluster", "Local")
+    if kind == "ClusterIP" and spec.get("externalTrafficPolicy") and not spec.get("externalIPs"):
+        text = "may only be set for externally-accessible services"
+        found.append(causes.invalid("spec.externalTrafficPolicy", spec["externalTrafficPolicy"], text))
+    address = spec.get("clusterIP")
+    if address and not headless:
+        found += common.address(address, "spec.clusterIPs[0]")
+    for index, each in enumerate(spec.get("externalIPs") or ()):
+        found += common.address(each, f"spec.externalIPs[{index}]")
+    for index, each in enumerate(spec.get("loadBalancerSourceRanges") or ()):
+        found += common.network(each, f"spec.LoadBalancerSourceRanges[{index}]")
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        text = "this cluster is not configured for dual-stack services"
+        found.append(causes.invalid("spec.ipFamilyPolicy", "RequireDualStack", text))
+    if kind == "ExternalName" and spec.get("ipFamilies"):
+        found.append(Cause.forbidden("spec.ipFamilies", "may not be set for ExternalName services"))
     found += _service_ports(ports)
+    for index, port in enumerate(ports):
+        if port.get("nodePort") and kind in ("ClusterIP", "ExternalName"):
+            text = f"may not be used when `type` is '{kind}'"
+            found.append(Cause.forbidden(f"spec.ports[{index}].nodePort", text))
     found += common.labels(spec.get("selector"), "spec.selector")
     if old is not None:
         found += _kept_address(spec, old.get("spec") or {})
@@ -110,10 +145,17 @@ def _service_ports(ports: list[dict[str, Any]]) -> list[Cause]:
         if not 1 <= number <= 65535:
             found.append(causes.invalid(f"{where}.port", number, "must be between 1 and 65535, inclusive"))
         found += common.one_of(port, where, "protocol", "SCTP", "TCP", "UDP")
-        found += common.port_number(port.get("targetPort"), f"{where}.targetPort")
+        target = port.get("targetPort")
+        if isinstance(target, str):
+            found += common.port_name(target, f"{where}.targetPort")
+        else:
+            found += common.port_number(target, f"{where}.targetPort")
         identity = (port.get("protocol"), number)
         if identity in numbers:
-            shown = {"protocol": port.get("protocol"), "port": number}
+            shown = {
+                "Name": "", "Protocol": port.get("protocol"), "AppProtocol": None, "Port": number, "TargetPort": 0,
+                "NodePort": 0,
+            }  # fmt: skip
             found.append(causes.duplicate(where, shown))
         numbers.add(identity)
     return found
@@ -142,11 +184,20 @@ def persistent_volume_claim(obj: Object, old: Object | None) -> list[Cause]:
             found.append(causes.not_supported("spec.accessModes", mode, allowed))
     if "storage" not in ((spec.get("resources") or {}).get("requests") or {}):
         found.append(Cause.required("spec.resources[storage]"))
+    elif quantity.parse(str(spec["resources"]["requests"]["storage"])) <= 0:
+        asked = spec["resources"]["requests"]["storage"]
+        found.append(causes.invalid("spec.resources[storage]", asked, "must be greater than zero"))
+    found += common.one_of(spec, "spec", "volumeMode", "Block", "Filesystem")
+    if spec.get("storageClassName"):
+        found += common.dns_subdomain(spec["storageClassName"], "spec.storageClassName")
     if old is not None:
         before = old.get("spec") or {}
-        changeable = {"resources", "volumeAttributesClassName"} | (
-            set() if before.get("volumeName") else {"volumeName"}
-        )
+        changeable = {"volumeName"}
+        if before.get("volumeName") and (old.get("status") or {}).get("phase") == "Bound":
+            changeable = {"resources", "volumeAttributesClassName"}
+        if "storageClassName" not in before:
+            # It may be given once, as the default class is given to claims that came before it.
+            changeable.add("storageClassName")
         keys = (set(spec) | set(before)) - changeable
         if any(spec.get(key) != before.get(key) for key in keys):
             found.append(Cause.forbidden("spec", _CLAIM_IMMUTABLE))

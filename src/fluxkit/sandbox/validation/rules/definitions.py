@@ -168,4 +168,8 @@ _ORDERED: tuple[tuple[str, type], ...] = (
 
 def _re2_problem(error: Exception) -> str:
     text = str(error.args[0]) if error.args else str(error)
-    return text.removeprefix("b'").removesuffix("'").partition(": ")[0] if text.startswith("b'") else text.partition(": ")[0]
+    return (
+        text.removeprefix("b'").removesuffix("'").partition(": ")[0]
+        if text.startswith("b'")
+        else text.partition(": ")[0]
+    )

@@ -1,5 +1,6 @@
 """Pods and pod templates. Follows kubernetes/kubernetes ``pkg/apis/core/validation``."""
 
+import re
 from typing import Any
 
 from fluxkit.objects import Object
@@ -9,6 +10,13 @@ from fluxkit.sandbox.validation.rules import common
 
 __all__ = ["pod", "pod_spec", "template"]
 
+_CONTAINER_RESOURCE = re.compile("cpu|memory|ephemeral-storage|hugepages-.*")
+_VARIABLE = re.compile(r"[ -<>-~]+")
+_VARIABLE_PROBLEM = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+_FIELD_PATH = re.compile(
+    r"metadata\.(name|namespace|uid|annotations\['.*'\]|labels\['.*'\])|spec\.(nodeName|serviceAccountName)"
+    r"|status\.(hostIP|hostIPs|podIP|podIPs)"
+)
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _MUTABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -36,12 +44,20 @@ def pod_spec(spec: dict[str, Any], path: str) -> list[Cause]:
     if not spec.get("containers"):
         found.append(Cause.required(f"{path}.containers"))
     taken: set[str] = set()
-    for field in ("initContainers", "containers"):
+    for field in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(field) or ()):
-            found += _container(container, f"{path}.{field}[{index}]", taken, volumes)
+            where = f"{path}.{field}[{index}]"
+            found += _container(container, where, taken, volumes, initial=field == "initContainers")
     found += common.one_of(spec, path, "restartPolicy", "Always", "OnFailure", "Never")
     found += common.one_of(spec, path, "dnsPolicy", "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
-    found += common.non_negative(spec, path, "terminationGracePeriodSeconds")
+    if "." in (spec.get("hostname") or ""):
+        found.append(causes.invalid(f"{path}.hostname", spec["hostname"], "must not contain dots"))
+    if spec.get("nodeName"):
+        found += common.dns_subdomain(spec["nodeName"], f"{path}.nodeName")
+    for index, toleration in enumerate(spec.get("tolerations") or ()):
+        found += _toleration(toleration, f"{path}.tolerations[{index}]")
+    for index, spread in enumerate(spec.get("topologySpreadConstraints") or ()):
+        found += _spread(spread, f"{path}.topologySpreadConstraints[{index}]")
     if spec.get("serviceAccountName"):
         found += common.dns_subdomain(spec["serviceAccountName"], f"{path}.serviceAccountName")
     found += common.labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
@@ -50,6 +66,27 @@ def pod_spec(spec: dict[str, Any], path: str) -> list[Cause]:
         text = "must be between 1 and 2147483647, inclusive"
         found.append(causes.invalid(f"{path}.activeDeadlineSeconds", deadline, text))
     return found
+
+
+def _toleration(toleration: dict[str, Any], path: str) -> list[Cause]:
+    found: list[Cause] = []
+    operator = toleration.get("operator")
+    if not toleration.get("key") and operator != "Exists":
+        text = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        found.append(causes.invalid(f"{path}.operator", operator or "", text))
+    if operator == "Exists" and toleration.get("value"):
+        text = "value must be empty when `operator` is 'Exists'"
+        found.append(causes.invalid(f"{path}.operator", toleration["value"], text))
+    return found + common.one_of(toleration, path, "operator", "Equal", "Exists")
+
+
+def _spread(spread: dict[str, Any], path: str) -> list[Cause]:
+    found: list[Cause] = []
+    if spread.get("maxSkew", 0) <= 0:
+        found.append(causes.invalid(f"{path}.maxSkew", spread.get("maxSkew", 0), "must be greater than zero"))
+    if not spread.get("topologyKey"):
+        found.append(Cause.required(f"{path}.topologyKey", "can not be empty"))
+    return found + common.one_of(spread, path, "whenUnsatisfiable", "DoNotSchedule", "ScheduleAnyway")
 
 
 def _name(item: dict[str, Any], path: str, taken: set[str]) -> list[Cause]:
@@ -71,26 +108,49 @@ def _volume(volume: dict[str, Any], path: str) -> list[Cause]:
     config = volume.get("configMap")
     if config is not None and not config.get("name"):
         return [Cause.required(f"{path}.configMap.name")]
-    return []
+    found: list[Cause] = []
+    for source in ("configMap", "secret"):
+        given = volume.get(source) or {}
+        mode = given.get("defaultMode")
+        if mode is not None and not 0 <= mode <= 0o777:
+            text = "must be a number between 0 and 0777 (octal), both inclusive"
+            found.append(causes.invalid(f"{path}.{source}.defaultMode", mode, text))
+        for index, item in enumerate(given.get("items") or ()):
+            where = f"{path}.{source}.items[{index}]"
+            found += common.required(item, where, "key", "path")
+            if ".." in (item.get("path") or "").split("/"):
+                found.append(causes.invalid(f"{where}.path", item["path"], "must not contain '..'"))
+    return found
 
 
-def _container(container: dict[str, Any], path: str, taken: set[str], volumes: set[str]) -> list[Cause]:
+def _container(
+    container: dict[str, Any], path: str, taken: set[str], volumes: set[str], *, initial: bool
+) -> list[Cause]:
     found = _name(container, path, taken)
     image = container.get("image") or ""
     if not image:
         found.append(Cause.required(f"{path}.image"))
-    elif image != image.strip():
-        text = "must not have leading or trailing whitespace"
-        found.append(causes.invalid(f"{path}.image", image, text))
     found += common.one_of(container, path, "imagePullPolicy", "Always", "IfNotPresent", "Never")
     found += common.one_of(container, path, "terminationMessagePolicy", "File", "FallbackToLogsOnError")
     found += _ports(container.get("ports") or (), f"{path}.ports")
     found += _environment(container.get("env") or (), f"{path}.env")
+    for source in container.get("envFrom") or ():
+        if source.get("configMapRef") is None and source.get("secretRef") is None:
+            text = "must specify one of: `configMapRef` or `secretRef`"
+            found.append(causes.invalid(f"{path}.envFrom", "", text))
     found += _mounts(container.get("volumeMounts") or (), f"{path}.volumeMounts", volumes)
     found += _resources(container.get("resources") or {}, f"{path}.resources")
+    account = (container.get("securityContext") or {}).get("runAsUser")
+    if account is not None and not 0 <= account < 2**31:
+        text = "must be between 0 and 2147483647, inclusive"
+        found.append(causes.invalid(f"{path}.securityContext.runAsUser", account, text))
     for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
         probe = container.get(kind)
-        if probe is not None:
+        if probe is not None and initial and container.get("restartPolicy") != "Always":
+            found.append(
+                Cause.forbidden(f"{path}.{kind}", "may not be set for init containers without restartPolicy=Always")
+            )
+        elif probe is not None:
             found += _probe(probe, f"{path}.{kind}", single=kind != "readinessProbe")
     return found
 
@@ -102,10 +162,9 @@ def _ports(ports: Any, path: str) -> list[Cause]:
         where = f"{path}[{index}]"
         name = port.get("name")
         if name:
-            if len(name) > 15:
-                text = "must be no more than 15 characters"
-                found.append(causes.invalid(f"{where}.name", name, text))
-            elif name in taken:
+            problems = common.port_name(name, f"{where}.name")
+            found += problems
+            if not problems and name in taken:
                 found.append(causes.duplicate(f"{where}.name", name))
             taken.add(name)
         number = port.get("containerPort", 0)
@@ -115,7 +174,7 @@ def _ports(ports: Any, path: str) -> list[Cause]:
             found += common.port_number(number, f"{where}.containerPort")
         if port.get("hostPort"):
             found += common.port_number(port["hostPort"], f"{where}.hostPort")
-        found += common.one_of(port, where, "protocol", "TCP", "UDP", "SCTP")
+        found += common.one_of(port, where, "protocol", "SCTP", "TCP", "UDP")
     return found
 
 
@@ -123,8 +182,11 @@ def _environment(variables: Any, path: str) -> list[Cause]:
     found: list[Cause] = []
     for index, variable in enumerate(variables):
         where = f"{path}[{index}]"
-        if not variable.get("name"):
+        name = variable.get("name")
+        if not name:
             found.append(Cause.required(f"{where}.name"))
+        elif not _VARIABLE.fullmatch(name):
+            found.append(causes.invalid(f"{where}.name", name, _VARIABLE_PROBLEM))
         source = variable.get("valueFrom")
         if source is None:
             continue
@@ -136,6 +198,10 @@ def _environment(variables: Any, path: str) -> list[Cause]:
                 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
             )
             found.append(causes.invalid(f"{where}.valueFrom", "", text))
+        field = (source.get("fieldRef") or {}).get("fieldPath")
+        if field and not _FIELD_PATH.fullmatch(field):
+            text = f"error converting fieldPath: field label not supported: {field}"
+            found.append(causes.invalid(f"{where}.valueFrom.fieldRef.fieldPath", field, text))
         for kind in ("configMapKeyRef", "secretKeyRef"):
             if source.get(kind) is not None and not source[kind].get("key"):
                 found.append(Cause.required(f"{where}.valueFrom.{kind}.key"))
@@ -166,7 +232,13 @@ def _resources(resources: dict[str, Any], path: str) -> list[Cause]:
     for kind in ("limits", "requests"):
         for name, text in (resources.get(kind) or {}).items():
             value = quantity.parse(str(text))
-            if value < 0:
+            if "/" not in name and not _CONTAINER_RESOURCE.fullmatch(name):
+                for text in (
+                    "must be a standard resource type or fully qualified",
+                    "must be a standard resource for containers",
+                ):
+                    found.append(causes.invalid(f"{path}.{kind}[{name}]", name, text))
+            elif value < 0:
                 found.append(causes.invalid(f"{path}.{kind}[{name}]", str(text), common.NOT_NEGATIVE))
             elif kind == "requests" and name in limits and value > quantity.parse(str(limits[name])):
                 detail = f"must be less than or equal to {name} limit of {limits[name]}"
@@ -184,7 +256,7 @@ def _probe(probe: dict[str, Any], path: str, *, single: bool) -> list[Cause]:
     for handler in handlers[:1]:
         port = probe[handler].get("port")
         if handler != "exec":
-            found += common.port_number(port, f"{path}.{handler}.port")
+            found += common.port(port, f"{path}.{handler}.port")
         elif not probe[handler].get("command"):
             found.append(Cause.required(f"{path}.exec.command"))
     fields = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")

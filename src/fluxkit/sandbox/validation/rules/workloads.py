@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from zoneinfo import available_timezones
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.status import Cause
@@ -11,6 +12,7 @@ from fluxkit.sandbox.validation.schedule import ScheduleError, parse_schedule
 
 __all__ = ["cron_job", "daemon_set", "deployment", "horizontal_pod_autoscaler", "job", "replica_set", "stateful_set"]
 
+_PLACEMENT = ("affinity", "nodeSelector", "tolerations", "schedulingGates")
 _PERCENT = re.compile(r"[0-9]+%")
 _PERCENT_PROBLEM = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
@@ -38,20 +40,37 @@ def _selected_template(spec: dict[str, Any], kind: str) -> list[Cause]:
     selector = spec.get("selector")
     template = spec.get("template") or {}
     if selector is None:
-        found = [Cause.required("spec.selector")]
+        # A DaemonSet's lack of one shows in its labels only.
+        found = [Cause.required("spec.selector")] if kind != "daemonset" else []
     else:
         found = common.selector(selector, "spec.selector")
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
             text = f"empty selector is invalid for {kind}"
             found.append(causes.invalid("spec.selector", selector, text))
-        wanted = selector.get("matchLabels") or {}
-        labels = (template.get("metadata") or {}).get("labels") or {}
-        if not wanted.items() <= labels.items():
-            text = "`selector` does not match template `labels`"
-            found.append(causes.invalid("spec.template.metadata.labels", labels, text))
-    found += pods.template(template, "spec.template")
+            return found + pods.template(template, "spec.template") + _template_rules(template)
+        if found:
+            found.append(causes.invalid("spec.selector", selector, "invalid label selector"))
+    found += _selected(selector, template, judged=not found)
+    return found + pods.template(template, "spec.template") + _template_rules(template)
+
+
+def _selected(selector: dict[str, Any] | None, template: dict[str, Any], *, judged: bool) -> list[Cause]:
+    labels = (template.get("metadata") or {}).get("labels")
+    wanted = (selector or {}).get("matchLabels") or {}
+    if selector is not None and (not judged or wanted.items() <= (labels or {}).items()):
+        return []
+    text = "`selector` does not match template `labels`"
+    return [causes.invalid("spec.template.metadata.labels", labels, text)]
+
+
+def _template_rules(template: dict[str, Any]) -> list[Cause]:
+    """What the template of a Pod that is kept running must not say."""
+    found: list[Cause] = []
+    if (template.get("spec") or {}).get("activeDeadlineSeconds") is not None:
+        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        found.append(Cause.forbidden("spec.template.spec.activeDeadlineSeconds", text))
     policy = (template.get("spec") or {}).get("restartPolicy")
-    if policy in ("OnFailure", "Never"):
+    if policy is not None and policy != "Always":
         found.append(causes.not_supported("spec.template.spec.restartPolicy", policy, ["Always"]))
     return found
 
@@ -76,13 +95,18 @@ def deployment(obj: Object, old: Object | None) -> list[Cause]:
     found = common.non_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
     found += _selected_template(spec, "deployment")
     strategy = spec.get("strategy") or {}
-    found += common.one_of(strategy, "spec.strategy", "type", "Recreate", "RollingUpdate")
+    if strategy.get("type") not in ("Recreate", "RollingUpdate"):
+        shown = {"Type": strategy.get("type"), "RollingUpdate": None}
+        found.append(causes.not_supported("spec.strategy", shown, ["Recreate", "RollingUpdate"]))
     rolling = strategy.get("rollingUpdate")
     if strategy.get("type") == "Recreate" and rolling is not None:
         text = "may not be specified when strategy `type` is 'Recreate'"
         found.append(Cause.forbidden("spec.strategy.rollingUpdate", text))
     elif rolling is not None:
         path = "spec.strategy.rollingUpdate"
+        share = rolling.get("maxUnavailable")
+        if isinstance(share, str) and _PERCENT.fullmatch(share) and int(share[:-1]) > 100:
+            found.append(causes.invalid(f"{path}.maxUnavailable", share, "must not be greater than 100%"))
         found += _int_or_percent(rolling, path, "maxUnavailable") + _int_or_percent(rolling, path, "maxSurge")
         if rolling.get("maxUnavailable") in (0, "0%") and rolling.get("maxSurge") in (0, "0%"):
             text = "may not be 0 when `maxSurge` is 0"
@@ -106,15 +130,25 @@ def daemon_set(obj: Object, old: Object | None) -> list[Cause]:
     spec = obj.get("spec") or {}
     found = common.non_negative(spec, "spec", "minReadySeconds", "revisionHistoryLimit")
     found += _selected_template(spec, "daemonset")
-    found += common.one_of(spec.get("updateStrategy") or {}, "spec.updateStrategy", "type", "RollingUpdate", "OnDelete")
+    strategy = (spec.get("updateStrategy") or {}).get("type")
+    if strategy not in ("RollingUpdate", "OnDelete"):
+        shown = {"Type": strategy, "RollingUpdate": None}
+        found.append(causes.not_supported("spec.updateStrategy", shown, ["RollingUpdate", "OnDelete"]))
     return found + _selector_kept(obj, old)
 
 
 def stateful_set(obj: Object, old: Object | None) -> list[Cause]:
     spec = obj.get("spec") or {}
     found = common.non_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
-    found += common.one_of(spec, "spec", "podManagementPolicy", "OrderedReady", "Parallel")
-    found += common.one_of(spec.get("updateStrategy") or {}, "spec.updateStrategy", "type", "RollingUpdate", "OnDelete")
+    policy = spec.get("podManagementPolicy")
+    if policy not in ("OrderedReady", "Parallel"):
+        found.append(causes.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'"))
+    strategy = (spec.get("updateStrategy") or {}).get("type")
+    if strategy not in ("RollingUpdate", "OnDelete"):
+        shown = {"Type": strategy, "RollingUpdate": None}
+        found.append(causes.invalid("spec.updateStrategy", shown, "must be 'RollingUpdate' or 'OnDelete'"))
+    if spec.get("serviceName"):
+        found += common.dns_label(spec["serviceName"], "spec.serviceName")
     found += _selected_template(_with_claims(spec), "statefulset")
     if old is not None:
         before = old.get("spec") or {}
@@ -139,9 +173,10 @@ def _job_template(spec: dict[str, Any], path: str) -> list[Cause]:
     found = common.non_negative(spec, path, *fields)
     template = spec.get("template") or {}
     found += pods.template(template, f"{path}.template")
-    if (template.get("spec") or {}).get("restartPolicy") == "Always":
+    if (template.get("spec") or {}).get("restartPolicy") in (None, "Always"):
         where = f"{path}.template.spec.restartPolicy"
-        found.append(causes.not_supported(where, "Always", ["OnFailure", "Never"]))
+        found.append(Cause.required(where, 'valid values: "OnFailure", "Never"'))
+    found += common.one_of(spec, path, "completionMode", "NonIndexed", "Indexed")
     if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
         text = "when completion mode is Indexed"
         found.append(Cause.required(f"{path}.completions", text))
@@ -158,11 +193,28 @@ def job(obj: Object, old: Object | None) -> list[Cause]:
         fields = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy"]
         if spec.get("completionMode") != "Indexed":
             fields.insert(0, "completions")
-        if not (before.get("suspend") and (old.get("status") or {}).get("startTime") is None):
-            fields.append("template")
+        found += _job_template_kept(spec, before, suspended=_never_started(before, old))
         for field in fields:
             found += causes.immutable(f"spec.{field}", spec.get(field), before.get(field))
     return found
+
+
+def _never_started(spec: dict[str, Any], job: Object) -> bool:
+    return bool(spec.get("suspend")) and (job.get("status") or {}).get("startTime") is None
+
+
+def _job_template_kept(spec: dict[str, Any], before: dict[str, Any], *, suspended: bool) -> list[Cause]:
+    """The template may change, where Pods are placed only, as long as a Job has not started."""
+    now, was = spec.get("template") or {}, before.get("template") or {}
+    if now == was:
+        return []
+    if not suspended:
+        return causes.immutable("spec.template", now, was)
+
+    def fixed(template: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in (template.get("spec") or {}).items() if key not in _PLACEMENT}
+
+    return causes.immutable("spec.template.spec", fixed(now), fixed(was))
 
 
 def cron_job(obj: Object, old: Object | None) -> list[Cause]:
@@ -179,6 +231,9 @@ def cron_job(obj: Object, old: Object | None) -> list[Cause]:
             except ScheduleError as error:
                 found.append(causes.invalid("spec.schedule", schedule, str(error)))
     found += common.one_of(spec, "spec", "concurrencyPolicy", "Allow", "Forbid", "Replace")
+    zone = spec.get("timeZone")
+    if zone and zone not in available_timezones():
+        found.append(causes.invalid("spec.timeZone", zone, f"unknown time zone {zone}"))
     fields = ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
     found += common.non_negative(spec, "spec", *fields)
     found += _job_template((spec.get("jobTemplate") or {}).get("spec") or {}, "spec.jobTemplate.spec")
@@ -194,8 +249,14 @@ def horizontal_pod_autoscaler(obj: Object, old: Object | None) -> list[Cause]:
     low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
     if low is not None and low < 1:
         found.append(causes.invalid("spec.minReplicas", low, "must be greater than or equal to 1"))
+        if not any(each.get("type") in ("Object", "External") for each in spec.get("metrics") or ()):
+            text = "must specify at least one Object or External metric to support scaling to zero replicas"
+            found.append(Cause.forbidden("spec.metrics", text))
+    if not (spec.get("scaleTargetRef") or {}).get("apiVersion"):
+        text = "apiVersion must specify API group"
+        found.append(causes.invalid("spec.scaleTargetRef.apiVersion", "", text))
     if high < 1:
-        found.append(causes.invalid("spec.maxReplicas", high, "must be greater than 0"))
+        found.append(Cause.required("spec.maxReplicas", "must be set and greater than 0"))
     if low is not None and high < low:
         found.append(causes.invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
     return found
