@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers.dependencies import DependencyNotReady, check_dependencies, find_cycle
+from fluxkit.controllers.dependencies import (
+    DependencyNotReady,
+    InvalidReadyExpression,
+    check_dependencies,
+    find_cycle,
+)
 from fluxkit.objects import ObjectKey
 
 REVISION = "main@sha1:b"
@@ -84,3 +89,43 @@ def test_a_cycle_is_named() -> None:
 def test_a_cycle_among_others_is_not_ours() -> None:
     objects = [kustomization("top", "a"), kustomization("a", "b"), kustomization("b", "a")]
     assert find_cycle(ObjectKey("ns", "top"), {each.key: each for each in objects}.get) == []
+
+
+def expecting(text: str) -> Kustomization:
+    dependant = kustomization("app", "base")
+    dependant.spec.depends_on[0].ready_expr = text
+    return dependant
+
+
+SUSPENDED = kustomization("base", ready=False, revision="")
+SUSPENDED.spec.suspend = True
+
+
+@pytest.mark.contract("KUS-075", "KUS-076", "KUS-079")
+@pytest.mark.parametrize(
+    ("text", "additive", "problem"),
+    [
+        ("dep.spec.suspend == true", False, ""),
+        ("dep.metadata.namespace == self.metadata.namespace && dep.status.observedGeneration == 1", False, ""),
+        ("dep.spec.suspend == true", True, "dependency 'ns/base' is not ready"),
+        ("dep.spec.suspend == false", False, "dependency 'ns/base' is not ready according to readyExpr eval"),
+        ("dep.status.nothing == 1", False, "failed to evaluate dependency 'ns/base': "),
+    ],
+)
+def test_an_expression_instead_of_readiness(text: str, additive: bool, problem: str) -> None:
+    dependant = expecting(text)
+    known = {each.key: each for each in (dependant, SUSPENDED)}
+    if not problem:
+        check_dependencies(dependant, REVISION, known.get, additive=additive)
+        return
+    with pytest.raises(DependencyNotReady) as raised:
+        check_dependencies(dependant, REVISION, known.get, additive=additive)
+    assert str(raised.value).startswith(problem)
+
+
+@pytest.mark.contract("KUS-077")
+@pytest.mark.parametrize("text", ["dep.spec.suspend", "dep.spec.suspend ==", "nobody.spec.suspend == true"])
+def test_an_expression_that_cannot_be_compiled(text: str) -> None:
+    dependant = expecting(text)
+    with pytest.raises(InvalidReadyExpression, match="failed to evaluate dependency base: failed to parse the CEL"):
+        check_dependencies(dependant, REVISION, {each.key: each for each in (dependant, SUSPENDED)}.get)

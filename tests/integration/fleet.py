@@ -10,7 +10,7 @@ from fluxkit.kube.errors import NotFound
 from fluxkit.objects import GroupVersionKind, Object
 from testbed import Repository, Rig, git_repository, kustomization
 
-__all__ = ["CONFIG_MAP", "DEPLOYMENT", "SOURCE", "Fleet", "config_map", "deployment"]
+__all__ = ["CONFIG_MAP", "DEPLOYMENT", "SOURCE", "Fleet", "config_map", "definition", "deployment"]
 
 CONFIG_MAP = GroupVersionKind("", "v1", "ConfigMap")
 DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
@@ -179,3 +179,22 @@ def deployment(name: str, namespace: str, *, replicas: int = 1, annotations: Obj
         f"  template:\n    metadata:\n      labels: {{app: {name}}}\n"
         f"    spec:\n      containers: [{{name: app, image: 'example.com/app:1'}}]\n"
     )
+
+
+def definition(gvk: GroupVersionKind, plural: str) -> Object:
+    """A definition without rules, as another controller might have installed it."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {
+        "name": gvk.version,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+        "subresources": {"status": {}},
+    }
+    names = {"kind": gvk.kind, "plural": plural, "singular": plural[:-1], "listKind": f"{gvk.kind}List"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{gvk.group}"},
+        "spec": {"group": gvk.group, "names": names, "scope": "Namespaced", "versions": [version]},
+    }

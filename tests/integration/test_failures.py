@@ -219,16 +219,31 @@ async def test_failing_substitutions_name_the_variable(fleet: Fleet) -> None:
     assert "substitute from 'Secret/missing' error:" in await fleet.failed("refs", "BuildFailed")
 
 
+@pytest.mark.contract("KUS-048", "KUS-056", "KUS-078", "KUS-026", "RUN-134")
 @pytest.mark.parametrize(
-    ("spec", "field"),
+    ("spec", "told"),
     [
-        ({"healthCheckExprs": [{"apiVersion": "a/v1", "kind": "B", "current": "true"}]}, "healthCheckExprs"),
-        ({"dependsOn": [{"name": "x", "readyExpr": "true"}]}, "readyExpr"),
+        (
+            {"healthCheckExprs": [{"apiVersion": "a/v1", "kind": "B", "current": "status.x =="}]},
+            "failed to create custom status evaluator for healthchecks[0]: failed to parse the expression Current: ",
+        ),
+        ({"dependsOn": [{"name": "base", "readyExpr": "dep.spec.suspend"}]}, "failed to evaluate dependency base: "),
     ],
+    ids=["health", "dependency"],
 )
-async def test_what_is_not_supported_yet_is_refused_by_name(fleet: Fleet, spec: dict[str, object], field: str) -> None:
+async def test_expressions_that_cannot_be_compiled_are_terminal(
+    fleet: Fleet, spec: dict[str, object], told: str
+) -> None:
     fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
     await fleet.repository.push("start")
     await fleet.follow()
+    await fleet.kustomize("base", "./app", suspend=True)
     await fleet.kustomize("app", "./app", **spec)
-    assert field in await fleet.failed("app", "InvalidCELExpression")
+    message = await fleet.failed("app", "InvalidCELExpression")
+    assert message.startswith(f"Reconciliation failed terminally due to configuration error: {told}")
+    stalled = fleet.kustomization("app")
+    assert stalled is not None
+    assert [condition.type for condition in stalled.status.conditions] == ["Stalled", "Ready"]
+    assert stalled.status.observed_generation == stalled.metadata.generation
+    assert check_final(stalled, ("Stalled", "Reconciling")).failures == []
+    assert not await fleet.exists(CONFIG_MAP, "a")

@@ -6,7 +6,7 @@ import pytest
 
 from fluxkit.kube import PatchKind
 from fluxkit.objects import GroupVersionKind
-from tests.integration.fleet import CONFIG_MAP, DEPLOYMENT, Fleet, config_map, deployment
+from tests.integration.fleet import CONFIG_MAP, DEPLOYMENT, Fleet, config_map, definition, deployment
 
 
 async def allow(fleet: Fleet, account: str, *verbs: str) -> None:
@@ -132,3 +132,41 @@ async def test_a_fix_interrupts_the_wait_for_what_is_broken(fleet: Fleet) -> Non
     await fleet.object_where(DEPLOYMENT, lambda cache: cache.get(fleet.namespace, "a") is not None)
     fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
     await fleet.applied("app", await fleet.push("fix"))
+
+
+WIDGET = GroupVersionKind("example.com", "v1", "Widget")
+
+
+@pytest.mark.contract("KUS-022", "KUS-283")
+async def test_expressions_judge_the_health_of_custom_resources(fleet: Fleet) -> None:
+    """Their version does not count; a failure ends the wait early, and expressions wake a dependant."""
+    await fleet.client.apply(definition(WIDGET, "widgets"), field_manager="test")
+    fleet.client.invalidate_discovery()
+    widget = f"apiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: w\n  namespace: {fleet.namespace}\n"
+    fleet.repository.write("app/w.yaml", widget)
+    fleet.repository.write("later/a.yaml", config_map("a", fleet.namespace))
+    revision = await fleet.repository.push("start")
+    await fleet.follow()
+    expressions = {
+        "apiVersion": "example.com/v1beta1",
+        "kind": "Widget",
+        "failed": "status.phase == 'Broken'",
+        "current": "status.phase == 'Done'",
+    }
+    await fleet.kustomize("app", "./app", wait=True, timeout="10m", healthCheckExprs=[expressions])
+    failing = "dep.status.conditions.exists(e, e.type == 'Healthy' && e.status == 'False')"
+    await fleet.kustomize("later", "./later", dependsOn=[{"name": "app", "readyExpr": failing}])
+    await fleet.object_where(WIDGET, lambda cache: cache.get(fleet.namespace, "w") is not None)
+
+    async def become(phase: str) -> None:
+        patch = {"status": {"phase": phase}}
+        await fleet.client.patch(WIDGET, "w", fleet.namespace, patch=patch, kind=PatchKind.MERGE, subresource="status")
+
+    await become("Working")
+    await become("Broken")
+    message = await fleet.failed("app", "HealthCheckFailed")
+    assert f"failed early due to stalled resources: [Widget/{fleet.namespace}/w status: 'Failed'" in message
+    await fleet.applied("later", revision)
+    await become("Done")
+    await fleet.reconcile("app")
+    await fleet.applied("app", revision)

@@ -9,30 +9,11 @@ from fluxkit.kube import CacheEvent, PatchKind
 from fluxkit.objects import GroupVersionKind, Object
 from fluxkit.runtime.status_check import check_final
 from testbed import kustomization
-from tests.integration.fleet import CONFIG_MAP, DEPLOYMENT, SOURCE, Fleet, config_map, deployment
+from tests.integration.fleet import CONFIG_MAP, DEPLOYMENT, SOURCE, Fleet, config_map, definition, deployment
 
 CRD = GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
 NEGATIVE = ("Stalled", "Reconciling")
 OCI_REPOSITORY = GroupVersionKind("source.toolkit.fluxcd.io", "v1", "OCIRepository")
-
-
-def definition(gvk: GroupVersionKind, plural: str) -> Object:
-    """A definition without rules, as another controller might have installed it."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {
-        "name": gvk.version,
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": schema},
-        "subresources": {"status": {}},
-    }
-    names = {"kind": gvk.kind, "plural": plural, "singular": plural[:-1], "listKind": f"{gvk.kind}List"}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{gvk.group}"},
-        "spec": {"group": gvk.group, "names": names, "scope": "Namespaced", "versions": [version]},
-    }
 
 
 async def patch(fleet: Fleet, name: str, spec: dict[str, Any]) -> None:

@@ -181,8 +181,8 @@ class StatusWatcher:
             return ""
         return str(metadata_of(live).get("uid", ""))
 
-    def _scope(self, gvk: GroupVersionKind, namespace: str, managed: bool) -> Scope:
-        bare = (gvk.group, gvk.kind) in _WITHOUT_STATUS
+    def _scope(self, gvk: GroupVersionKind, namespace: str, managed: bool, whole: bool) -> Scope:
+        bare = not whole and (gvk.group, gvk.kind) in _WITHOUT_STATUS
         if managed and self._managed_label:
             return Scope(gvk, "", self._managed_label, bare)
         return Scope(gvk, namespace, "", bare)
@@ -287,7 +287,8 @@ class _Wait:
         return mapping
 
     def _scope_of(self, ref: ObjectRef, mapping: ResourceMapping) -> Scope:
-        return self._owner._scope(mapping.gvk, ref.namespace if mapping.namespaced else "", self._managed)
+        whole = self._evaluate is not None  # which may look at any part of an object
+        return self._owner._scope(mapping.gvk, ref.namespace if mapping.namespaced else "", self._managed, whole)
 
     def _key(self, ref: ObjectRef) -> ObjectKey:
         mapping = self._mappings[ref]

@@ -25,7 +25,6 @@ from fluxkit.controllers.targets import Targets
 from fluxkit.controllers.triggers import (
     INDEXERS,
     artifact_changed,
-    became_ready,
     configured_by,
     dependants_of,
     referrers_of,
@@ -191,7 +190,7 @@ class _Process:
         referrers = referrers_of(lambda: kustomizations)
         dependants = dependants_of(lambda: kustomizations)
         controller.watch(GitRepository.GVK, referrers, predicate=artifact_changed, namespace=self._namespace)
-        controller.watch(Kustomization.GVK, dependants, predicate=became_ready, namespace=self._namespace)
+        controller.watch(Kustomization.GVK, dependants, namespace=self._namespace)
         if not options.gate("DisableConfigWatchers"):
             for kind in ("ConfigMap", "Secret"):
                 controller.watch(

@@ -41,6 +41,7 @@ from fluxkit.apply import (
 from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed
 from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.health import HealthCheck, health_refs
+from fluxkit.controllers.healthexprs import HealthExpressions
 from fluxkit.controllers.inputs import TreeIndex, fingerprint
 from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
 from fluxkit.controllers.memory import BuildRecord, Memory
@@ -86,6 +87,7 @@ class Attempt:
         memory: Memory,
         status: AttemptStatus,
         events: KustomizationEvents,
+        expressions: HealthExpressions,
         *,
         forced: bool,
     ) -> None:
@@ -98,7 +100,7 @@ class Attempt:
         self._status = status
         self._events = events
         self._forced = forced
-        self._health = HealthCheck(run, status, events, services.watcher, services.drift)
+        self._health = HealthCheck(run, status, events, services.watcher, services.drift, expressions)
 
     async def execute(self) -> bool:
         """Returns whether there was anything to do.

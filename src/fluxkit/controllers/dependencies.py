@@ -8,9 +8,17 @@ from collections.abc import Callable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from fluxkit.api import Kustomization
+from fluxkit.cel import CELError, Condition
 from fluxkit.objects import ObjectKey
 
-__all__ = ["DependencyNotReady", "check_dependencies", "dependency_keys", "find_cycle", "in_dependency_order"]
+__all__ = [
+    "DependencyNotReady",
+    "InvalidReadyExpression",
+    "check_dependencies",
+    "dependency_keys",
+    "find_cycle",
+    "in_dependency_order",
+]
 
 Lookup = Callable[[ObjectKey], Kustomization | None]
 
@@ -19,30 +27,52 @@ class DependencyNotReady(Exception):
     """A dependency is missing, not ready, or behind the revision of the shared source."""
 
 
+class InvalidReadyExpression(Exception):
+    """A ``readyExpr`` cannot be compiled: only a change of the spec helps."""
+
+
 def dependency_keys(kustomization: Kustomization) -> list[ObjectKey]:
     """The Kustomizations that this one depends on, in the order of the spec."""
     own = kustomization.metadata.namespace
     return [ObjectKey(dependency.namespace or own, dependency.name) for dependency in kustomization.spec.depends_on]
 
 
-def check_dependencies(kustomization: Kustomization, revision: str, lookup: Lookup) -> None:
+def check_dependencies(kustomization: Kustomization, revision: str, lookup: Lookup, *, additive: bool = False) -> None:
     """Raises :class:`DependencyNotReady` with the first unmet dependency in list order.
 
     ``revision`` is that of the source's current artifact: a dependency on the same source must have applied it too,
-    or the dependant would run against a newer revision first.
+    or the dependant would run against a newer revision first. A ``readyExpr`` replaces these rules, with ``additive``
+    both must hold; raises :class:`InvalidReadyExpression` if it cannot be compiled.
     """
     cycle = find_cycle(kustomization.key, lookup)
     if cycle:
         path = " -> ".join(map(str, cycle))
         raise DependencyNotReady(f"circular dependency detected: {path}")
-    for key in dependency_keys(kustomization):
+    for key, reference in zip(dependency_keys(kustomization), kustomization.spec.depends_on, strict=True):
         dependency = lookup(key)
         if dependency is None:
             raise DependencyNotReady(f"dependency '{key}' not found: Kustomization '{key}' does not exist")
+        if reference.ready_expr:
+            _check_expression(kustomization, key, dependency, reference.ready_expr)
+            if not additive:
+                continue
         if not _is_ready(dependency):
             raise DependencyNotReady(f"dependency '{key}' is not ready")
         if _source(dependency) == _source(kustomization) and dependency.status.last_applied_revision != revision:
             raise DependencyNotReady(f"dependency '{key}' revision is not up to date")
+
+
+def _check_expression(kustomization: Kustomization, key: ObjectKey, dependency: Kustomization, text: str) -> None:
+    try:
+        condition = Condition(text, variables=("self", "dep"))
+    except CELError as error:
+        raise InvalidReadyExpression(f"failed to evaluate dependency {key.name}: {error}") from error
+    try:
+        holds = condition.holds({"self": kustomization.encode(), "dep": dependency.encode()})
+    except CELError as error:
+        raise DependencyNotReady(f"failed to evaluate dependency '{key}': {error}") from error
+    if not holds:
+        raise DependencyNotReady(f"dependency '{key}' is not ready according to readyExpr eval")
 
 
 def _is_ready(kustomization: Kustomization) -> bool:

@@ -6,13 +6,16 @@ follow fluxcd/kustomize-controller ``internal/controller/kustomization_controlle
 
 import time
 from collections.abc import Callable
+from typing import Never
 
 from fluxkit.api import DecodeError, Kustomization
+from fluxkit.cel import CELError
 from fluxkit.controllers.attempt import Attempt, FetchSuperseded, Services
 from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed, elapsed
-from fluxkit.controllers.dependencies import DependencyNotReady, check_dependencies
+from fluxkit.controllers.dependencies import DependencyNotReady, InvalidReadyExpression, check_dependencies
 from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.finalization import finalize
+from fluxkit.controllers.healthexprs import HealthExpressions
 from fluxkit.controllers.memory import MemoryStore
 from fluxkit.controllers.report import StatusReport
 from fluxkit.controllers.sources import AccessDenied, Source, SourceNotFound, SourceReader
@@ -122,7 +125,10 @@ class KustomizationReconciler:
         if kustomization.spec.suspend:
             run.log.info("Reconciliation is suspended for this object")
             return Result(), False
-        self._refuse_unsupported(kustomization, events)
+        try:
+            expressions = HealthExpressions(kustomization.spec.health_check_exprs)
+        except CELError as error:
+            self._refuse_expression(kustomization, events, str(error))
         try:
             source = await self._sources.read(kustomization)
         except SourceNotFound as error:
@@ -135,23 +141,19 @@ class KustomizationReconciler:
             return self._wait_for_artifact(run, kustomization, "Source artifact not found"), False
         events.concern(source.artifact.revision, source.origin_revision)
         try:
-            check_dependencies(kustomization, source.artifact.revision, self._lookup)
+            additive = self._services.options.gate("AdditiveCELDependencyCheck")
+            check_dependencies(kustomization, source.artifact.revision, self._lookup, additive=additive)
+        except InvalidReadyExpression as error:
+            self._refuse_expression(kustomization, events, str(error))
         except DependencyNotReady as error:
             return self._wait_for_dependency(run, kustomization, events, str(error)), False
-        return await self._attempt(run, kustomization, source, report, events)
+        return await self._attempt(run, kustomization, source, report, events, expressions)
 
-    def _refuse_unsupported(self, kustomization: Kustomization, events: KustomizationEvents) -> None:
-        """What the spec asks for and this version cannot do is told, never silently left out."""
-        if kustomization.spec.health_check_exprs:
-            text = f"{_TERMINAL}: spec.healthCheckExprs is not supported by this version of fluxkit"
-        elif any(dependency.ready_expr for dependency in kustomization.spec.depends_on):
-            text = f"{_TERMINAL}: spec.dependsOn.readyExpr is not supported by this version of fluxkit"
-        else:
-            return
+    def _refuse_expression(self, kustomization: Kustomization, events: KustomizationEvents, problem: str) -> Never:
         kustomization.status.observed_generation = kustomization.metadata.generation
-        self._stall(kustomization, events, "InvalidCELExpression", text)
+        self._stall(kustomization, events, "InvalidCELExpression", f"{_TERMINAL}: {problem}")
 
-    def _stall(self, kustomization: Kustomization, events: KustomizationEvents, reason: str, text: str) -> None:
+    def _stall(self, kustomization: Kustomization, events: KustomizationEvents, reason: str, text: str) -> Never:
         conditions.mark_false(kustomization, conditions.READY, reason, text)
         conditions.mark_stalled(kustomization, reason, text)
         events.error(text)
@@ -184,13 +186,20 @@ class KustomizationReconciler:
         return None if obj is None else Kustomization.decode(obj)
 
     async def _attempt(
-        self, run: Run, kustomization: Kustomization, source: Source, report: StatusReport, events: KustomizationEvents
+        self,
+        run: Run,
+        kustomization: Kustomization,
+        source: Source,
+        report: StatusReport,
+        events: KustomizationEvents,
+        expressions: HealthExpressions,
     ) -> tuple[Result, bool]:
         assert source.artifact is not None
         started = time.monotonic()
         progress = AttemptStatus(kustomization, source.artifact, source.origin_revision, report)
         memory = self._memories.of(run.key, kustomization.metadata.uid)
-        attempt = Attempt(self._services, run, source, memory, progress, events, forced=_requested(kustomization))
+        forced = _requested(kustomization)
+        attempt = Attempt(self._services, run, source, memory, progress, events, expressions, forced=forced)
         try:
             worked = await attempt.execute()
         except ArtifactNotFound:

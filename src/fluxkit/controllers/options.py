@@ -16,6 +16,7 @@ CONTROLLERS = ("source-controller", "kustomize-controller")
 """The names that ``--controllers`` takes: upstream's processes, which are parts of one process here."""
 
 FEATURE_GATES: Mapping[str, bool] = {
+    "AdditiveCELDependencyCheck": False,
     "DisableConfigWatchers": False,
     "ExternalArtifact": False,
     "StrictPostBuildSubstitutions": True,

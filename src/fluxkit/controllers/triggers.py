@@ -119,13 +119,20 @@ def _ready_at(obj: Object) -> tuple[str, int] | None:
 
 
 def dependants_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
-    """Maps a Kustomization to those that depend on it and are not ready."""
+    """Maps a Kustomization to those that depend on it and are not ready.
+
+    With an expression of its own a dependant may wait for any change of what it depends on, else for its readiness.
+    """
 
     def dependants(event: CacheEvent) -> Iterable[ObjectKey]:
         if event.new is None:
             return
-        for obj in kustomizations().index(_BY_DEPENDENCY, str(key_of(event.new))):
-            if not conditions.is_true(Kustomization.decode(obj), conditions.READY):
-                yield key_of(obj)
+        key, ready = key_of(event.new), became_ready(event)
+        for obj in kustomizations().index(_BY_DEPENDENCY, str(key)):
+            dependant = Kustomization.decode(obj)
+            if conditions.is_true(dependant, conditions.READY):
+                continue
+            if ready or any(each.ready_expr for each in dependant.spec.depends_on):
+                yield dependant.key
 
     return dependants
