@@ -182,6 +182,7 @@ class Registry:
             obj["metadata"]["generation"] = 1
         strategies.prepare_create(resource, obj)
         self._validate(resource, obj, None)
+        self._warn_of_finalizers(resource, obj, None, options)
         return obj
 
     # Updating
@@ -356,6 +357,7 @@ class Registry:
         if subresource not in ("status", "finalize") and strategies.spec_changed(resource, old, new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate(resource, new, old)
+        self._warn_of_finalizers(resource, new, old, options)
         self._guard(resource, new, old, options)
         self._allocate(resource, new, old, options)
         stored = convert(new, resource, to_storage=True)
@@ -409,6 +411,15 @@ class Registry:
         """Kind, version, name and namespace of a body agree with the URL; absent ones are filled in."""
         api_version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
         problem = _other_kind(resource, {"apiVersion": api_version, "kind": kind})
+        if resource.custom is not None and api_version != resource.api_version:
+            raise bad_request(
+                f"the API version in the data ({api_version}) does not match the expected API version "
+                f"({resource.api_version})"
+            )
+        if resource.custom is not None and kind != resource.kind:
+            given_name = (obj.get("metadata") or {}).get("name", "")
+            wrong = Cause.invalid("kind", kind, f"must be {resource.kind}")
+            raise invalid(kind, resource.group, given_name, [wrong])
         if problem:
             version = api_version.rpartition("/")[2]
             raise bad_request(f'{kind} in version "{version}" cannot be handled as a {resource.kind}: {problem}')
@@ -470,6 +481,17 @@ class Registry:
                 name,
                 [Cause.invalid("metadata.name", after.get("name", ""), "field is immutable")],
             )
+
+    def _warn_of_finalizers(self, resource: Resource, new: Object, old: Object | None, options: WriteOptions) -> None:
+        if resource.custom is None or options.warnings is None:
+            return
+        before = (old["metadata"].get("finalizers") or ()) if old is not None else ()
+        for finalizer in new["metadata"].get("finalizers") or ():
+            if "/" not in finalizer and finalizer not in (ORPHAN, FOREGROUND) and finalizer not in before:
+                options.warnings.append(
+                    f'metadata.finalizers: "{finalizer}": prefer a domain-qualified finalizer name including a path (/) '
+                    "to avoid accidental conflicts with other finalizer writers"
+                )
 
     def _validate(self, resource: Resource, new: Object, old: Object | None) -> None:
         causes = strategies.validate_metadata(resource, new, old)

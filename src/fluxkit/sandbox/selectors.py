@@ -174,8 +174,8 @@ class FieldSelector:
         return bool(self.terms)
 
 
-def parse_field_selector(text: str, supported: Callable[[str], bool]) -> FieldSelector:
-    """A field selector of a query; an unsupported field is the BadRequest that upstream answers."""
+def parse_field_selector(text: str, supported: Callable[[str], bool], *, own_fields: bool) -> FieldSelector:
+    """``own_fields``: the kind has selectable fields beside name and namespace. A field selector of a query; an unsupported field is the BadRequest that upstream answers."""
     terms: list[tuple[str, bool, str]] = []
     for part in filter(None, re.split(r"(?<!\\),", text)):
         for operator in ("!=", "==", "="):
@@ -186,8 +186,9 @@ def parse_field_selector(text: str, supported: Callable[[str], bool]) -> FieldSe
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         if not supported(path):
             raise bad_request(
-                f'Unable to find "{path}" that matches label selector "", field selector "{text}": '
                 f"field label not supported: {path}"
+                if own_fields
+                else f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
             )
         terms.append((path, operator != "!=", re.sub(r"\\(.)", r"\1", value)))
     return FieldSelector(tuple(terms))

@@ -9,9 +9,9 @@ __all__ = ["Normal"]
 _UID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _ADDRESS = re.compile(r"\b10\.\d+\.\d+\.\d+\b")
-_VERSIONS = re.compile(r"(ResourceVersion in (?:precondition|object meta): )\d+")
+_VERSIONS = re.compile(r"(ResourceVersion in (?:the )?(?:precondition|object meta|record)(?:: | \())\d+")
 _AGE = re.compile(r"^(\d+[smh])+$|^<invalid>$")
-_PATCHED = re.compile(r'(patch: Invalid value: )"(?:\{|map\[).*?(?<!\\)": ')
+_PATCHED = re.compile(r'(Invalid value: )"(?:\{|map\[).*?(?<!\\)": ')
 _TOKEN = re.compile(r"\beyJ[\w.-]{40,}")
 
 

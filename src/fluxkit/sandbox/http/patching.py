@@ -7,7 +7,7 @@ from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http.exchange import decode, decode_object
 from fluxkit.sandbox.registry import Transform
-from fluxkit.sandbox.status import StatusError, bad_request
+from fluxkit.sandbox.status import StatusError, bad_request, unsupported_media_type
 from fluxkit.schema import type_for
 from fluxkit.strategicpatch import StrategicPatchError, apply_strategic_merge_patch
 
@@ -25,6 +25,8 @@ def media_type(resource: Resource, header: str) -> str:
     media = header.partition(";")[0].strip()
     supported = [JSON, MERGE, APPLY] if resource.custom is not None else [JSON, MERGE, STRATEGIC, APPLY]
     if media not in supported:
+        if resource.custom is not None:
+            raise unsupported_media_type(supported)
         raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     return media
 

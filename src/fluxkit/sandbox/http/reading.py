@@ -79,7 +79,11 @@ class Selection:
     def __init__(self, resource: Resource, info: RequestInfo, query: Any) -> None:
         self.resource = resource
         self.labels: LabelSelector = parse_label_selector(query.get("labelSelector", ""))
-        self.fields: FieldSelector = parse_field_selector(query.get("fieldSelector", ""), self._supported)
+        self.fields: FieldSelector = parse_field_selector(
+            query.get("fieldSelector", ""),
+            self._supported,
+            own_fields=resource.custom is not None or resource.key in _FIELDS,
+        )
         self.name = info.name or self.fields.exact("metadata.name") or ""
 
     def _supported(self, path: str) -> bool:
@@ -135,11 +139,10 @@ async def get(registry: Registry, resource: Resource, info: RequestInfo, exchang
 
 
 def parse_revision(text: str) -> int:
-    """A resourceVersion of a query; raises Invalid."""
+    """A resourceVersion of a query; raises BadRequest."""
     if not text.isdigit():
-        raise invalid(
-            "ListOptions", "meta.k8s.io", "", [Cause.invalid("resourceVersion", text, "strconv.ParseUint: parsing")]
-        )
+        problem = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise bad_request(f"invalid resource version: resourceVersion: {problem}")
     return int(text)
 
 
@@ -160,7 +163,7 @@ def check_match(query: Any, *, watch: bool) -> str:
     elif query.get("continue"):
         problem = Cause.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided")
     elif match not in ("Exact", "NotOlderThan"):
-        problem = Cause.not_supported("resourceVersionMatch", match, ["Exact", "NotOlderThan"])
+        problem = Cause.not_supported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""])
     elif match == "Exact" and query.get("resourceVersion") == "0":
         problem = Cause.forbidden(
             "resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
@@ -243,7 +246,7 @@ def _limit(text: str) -> int:
     try:
         limit = int(text)
     except ValueError as error:
-        raise bad_request(f'invalid value for "limit": strconv.ParseInt: parsing "{text}": invalid syntax') from error
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
     return max(limit, 0)
 
 

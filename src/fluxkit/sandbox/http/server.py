@@ -148,7 +148,8 @@ class APIServer:
     async def _dispatch(self, info: RequestInfo, exchange: Exchange) -> web.StreamResponse:
         resource = self.catalog.find(info.group, info.version, info.resource)
         if resource is None:
-            if info.version in self.catalog.versions(info.group):
+            known = self.catalog.resources(info.group, info.version)
+            if known and known[0].custom is None:
                 raise no_such_path()
             return web.Response(status=404, text="404 page not found\n")
         warning = resource.custom.deprecation_warning if resource.custom else _DEPRECATED.get(resource.key, "")

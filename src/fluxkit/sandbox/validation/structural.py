@@ -210,7 +210,8 @@ def _broken(rules: Mapping[str, Any], value: Any, path: str) -> list[str | Cause
         if "maxItems" in rules and len(value) > rules["maxItems"]:
             out.append(causes.too_many(path, len(value), rules["maxItems"]))
         if "minItems" in rules and len(value) < rules["minItems"]:
-            out.append(f"{path} in body should have at least {rules['minItems']} items")
+            text = f"{path} in body should have at least {rules['minItems']} items"
+            out.append(causes.invalid(path, len(value), text))
         if rules.get("uniqueItems") and len({json.dumps(each, sort_keys=True) for each in value}) < len(value):
             out.append(f"{path} in body shouldn't contain duplicates")
     elif isinstance(value, dict):

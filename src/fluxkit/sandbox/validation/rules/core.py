@@ -114,8 +114,6 @@ def service(obj: Object, old: Object | None) -> list[Cause]:
     if spec.get("ipFamilyPolicy") == "RequireDualStack":
         text = "this cluster is not configured for dual-stack services"
         found.append(causes.invalid("spec.ipFamilyPolicy", "RequireDualStack", text))
-    if kind == "ExternalName" and spec.get("ipFamilies"):
-        found.append(Cause.forbidden("spec.ipFamilies", "may not be set for ExternalName services"))
     found += _service_ports(ports)
     for index, port in enumerate(ports):
         if port.get("nodePort") and kind in ("ClusterIP", "ExternalName"):

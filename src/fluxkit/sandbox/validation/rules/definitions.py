@@ -140,6 +140,9 @@ def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
         except re2.error as error:
             text = f"must be a valid regular expression, but isn't: error parsing regexp: {_re2_problem(error)}: `{pattern}`"
             found.append(causes.invalid(f"{path}.pattern", pattern, text))
+    if schema.get("uniqueItems"):
+        text = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
+        found.append(Cause.forbidden(f"{path}.uniqueItems", text))
     list_type = schema.get("x-kubernetes-list-type")
     if list_type and list_type not in ("atomic", "set", "map"):
         where = f"{path}.x-kubernetes-list-type"

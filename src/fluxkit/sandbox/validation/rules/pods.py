@@ -275,8 +275,8 @@ def pod(obj: Object, old: Object | None) -> list[Cause]:
 
 
 def _fixed(spec: dict[str, Any]) -> dict[str, Any]:
-    """The part of a Pod's spec that must not change, placement apart."""
-    mutable = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName", "schedulingGates")
+    """The part of a Pod's spec that must not change."""
+    mutable = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
     out = {key: value for key, value in spec.items() if key not in (*mutable, "ephemeralContainers")}
     for field in ("containers", "initContainers"):
         if field in out:
