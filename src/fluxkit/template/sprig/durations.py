@@ -11,9 +11,9 @@ from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.numbers import parse_float
 from fluxkit.template.sprig.text import SPACE
-from fluxkit.template.values import GoNamed, Int64, kind_of, type_name
+from fluxkit.template.values import GoNamed, Int64, kind_of, to_bytes, type_name
 
-__all__ = ["FUNCTIONS", "SECOND", "Duration", "parse_duration"]
+__all__ = ["FUNCTIONS", "SECOND", "Duration", "parse_duration", "quoted"]
 
 MICROSECOND: Final = 1_000
 MILLISECOND: Final = 1_000_000
@@ -97,9 +97,21 @@ def _text(value: int) -> str:
     return sign + text
 
 
+_UNQUOTED: Final = re.compile(rb'["\\\x00-\x1f\x80-\xff]')
+
+
+def quoted(text: str) -> str:
+    """A text in the messages of Go's ``time``: every byte that is not printable ASCII is escaped."""
+
+    def escape(found: re.Match[bytes]) -> bytes:
+        return b"\\" + found[0] if found[0] in b'"\\' else b"\\x%02x" % found[0][0]
+
+    return '"' + _UNQUOTED.sub(escape, to_bytes(text)).decode("ascii") + '"'
+
+
 def parse_duration(text: str) -> Duration:
     """``time.ParseDuration``; raises FunctionError with its texts."""
-    invalid = FunctionError(f"time: invalid duration {quote(text)}")
+    invalid = FunctionError(f"time: invalid duration {quoted(text)}")
     negative = text[:1] == "-"
     rest = text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":
@@ -116,9 +128,9 @@ def parse_duration(text: str) -> Duration:
         found = _UNIT.match(rest)
         name = found[0] if found else ""
         if not name:
-            raise FunctionError(f"time: missing unit in duration {quote(text)}")
+            raise FunctionError(f"time: missing unit in duration {quoted(text)}")
         if name not in _UNITS:
-            raise FunctionError(f"time: unknown unit {quote(name)} in duration {quote(text)}")
+            raise FunctionError(f"time: unknown unit {quoted(name)} in duration {quoted(text)}")
         unit = _UNITS[name]
         total += whole * unit + int(float(fraction or "0") * (unit / 10.0 ** len(fraction)))
         if total > _LIMIT:

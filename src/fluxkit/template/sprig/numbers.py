@@ -153,6 +153,9 @@ def _extreme(pick: Callable[[float, float], float], values: tuple[Any, ...], win
             result = winner
         elif math.isnan(result) or math.isnan(other):
             result = math.nan
+        elif result == other == 0:
+            # Zero and minus zero compare equal, but Go tells them apart.
+            result = math.copysign(0.0, pick(math.copysign(1, result), math.copysign(1, other)))
         else:
             result = pick(result, other)
     return result
@@ -214,7 +217,7 @@ def _divf(first: Any, *others: Any) -> float:
 
 def _floor(value: Any) -> float:
     number = to_float64(value)
-    return float(math.floor(number)) if math.isfinite(number) else number
+    return math.copysign(float(math.floor(number)), number) if math.isfinite(number) else number
 
 
 def _ceil(value: Any) -> float:
@@ -236,7 +239,7 @@ def _round(value: Any, places: int, *rounds_up_from: float) -> float:
         return shifted / power if power and not (math.isinf(shifted) and math.isinf(power)) else math.nan
     fraction = math.modf(shifted)[0]
     up = fraction >= (rounds_up_from[0] if rounds_up_from else 0.5)
-    rounded = float(math.ceil(shifted) if up else math.floor(shifted))
+    rounded = math.copysign(float(math.ceil(shifted) if up else math.floor(shifted)), shifted)
     return rounded / power if power else math.nan
 
 

@@ -82,18 +82,25 @@ def _refuse_escaped_slash(text: str) -> None:
 def _go_problem(problem: YAMLError, text: str) -> str:
     cause = problem.__context__
     if isinstance(cause, libyaml.MarkedYAMLError):
-        line = cause.problem_mark.line if cause.problem_mark else 0
-        if line and isinstance(cause, libyaml.scanner.ScannerError):
-            line += 1
-        if not line and cause.context_mark:
-            line = cause.context_mark.line
-        return f"yaml: line {line}: {cause.problem}" if line else f"yaml: {cause.problem}"
+        return _go_mark(cause)
     if problem.problem.startswith("invalid map key"):
-        return f"yaml: invalid map key: {_container_key(text) or problem.problem}"
+        try:
+            return f"yaml: invalid map key: {_container_key(text)}"
+        except libyaml.MarkedYAMLError as malformed:
+            return _go_mark(malformed)
     return f"yaml: {problem.problem}"
 
 
-def _container_key(text: str) -> str | None:
+def _go_mark(problem: libyaml.MarkedYAMLError) -> str:
+    line = problem.problem_mark.line if problem.problem_mark else 0
+    if line and isinstance(problem, libyaml.scanner.ScannerError):
+        line += 1
+    if not line and problem.context_mark:
+        line = problem.context_mark.line
+    return f"yaml: line {line}: {problem.problem}" if line else f"yaml: {problem.problem}"
+
+
+def _container_key(text: str) -> str:
     """The first key that is a mapping or sequence, in Go's syntax."""
     pending = [libyaml.compose(text, Loader=libyaml.CSafeLoader)]
     while pending:
@@ -106,7 +113,7 @@ def _container_key(text: str) -> str | None:
             for key, _ in node.value:
                 if not isinstance(key, libyaml.ScalarNode):
                     return _go_syntax(key)
-    return None
+    return ""
 
 
 def _go_syntax(node: Any) -> str:

@@ -1,14 +1,18 @@
 """Semantic versions as template values, over :mod:`fluxkit.semver`. Upstream: Masterminds/sprig ``semver.go``."""
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from fluxkit.semver import Constraint, SemVerError, Version
 from fluxkit.template.errors import FunctionError
+from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.values import GoObject, Uint64
 
 __all__ = ["FUNCTIONS", "GoVersion"]
+
+_IMPROPER: Final = re.compile('(improper constraint: )"(.*)"', re.DOTALL)
 
 
 class GoVersion(GoObject):
@@ -99,7 +103,7 @@ def _semver_compare(constraint: str, version: str) -> bool:
     try:
         return Constraint(constraint).check(Version.parse(version))
     except SemVerError as problem:
-        raise FunctionError(str(problem)) from None
+        raise FunctionError(_IMPROPER.sub(lambda found: found[1] + quote(found[2]), str(problem))) from None
 
 
 FUNCTIONS = declare(

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from fluxkit.template.errors import FunctionError
-from fluxkit.template.quoting import quote
+from fluxkit.template.sprig.durations import quoted
 from fluxkit.template.sprig.gotime import (
     LOCAL,
     MONTHS,
@@ -216,8 +216,8 @@ class _Parser:
             case "2" | "_2" | "02":
                 self.day, text = _number(text.removeprefix(" ") if token == "_2" else text, token == "02")
             case "__2" | "002":
-                blanks = len(text) - len(text.lstrip(" ")) if token == "__2" else 0
-                digits, text = _take("[0-9]{3}" if not blanks else f" {{1,2}}[0-9]{{{3 - min(blanks, 2)}}}", text)
+                blank = " {0,2}" if token == "__2" else ""
+                digits, text = _take(blank + ("[0-9]{1,3}" if blank else "[0-9]{3}"), text)
                 self.day_of_year = int(digits)
             case "15":
                 self.hour, text = _number(text, False)
@@ -313,7 +313,8 @@ class _Parser:
             return Time(unix - offset, self.nanoseconds, local)
         # An unknown abbreviation keeps its name without an offset, unless it tells one itself.
         offset = int(self.zone_name[3:]) * 3600 if re.fullmatch("GMT[+-][0-9]+", self.zone_name) else 0
-        return Time(unix - offset, self.nanoseconds, fixed_zone(self.zone_name, offset))
+        # The offset is for display only: upstream does not subtract it.
+        return Time(unix, self.nanoseconds, fixed_zone(self.zone_name, offset))
 
     def _settle_day(self) -> None:
         leap = self.year % 4 == 0 and (self.year % 100 != 0 or self.year % 400 == 0)
@@ -338,11 +339,11 @@ def parse_time(layout: str, text: str, local: Location = LOCAL) -> Time:
 
     def mismatch(wanted: str, rest: str) -> FunctionError:
         return FunctionError(
-            f"parsing time {quote(text)} as {quote(layout)}: cannot parse {quote(rest)} as {quote(wanted)}"
+            f"parsing time {quoted(text)} as {quoted(layout)}: cannot parse {quoted(rest)} as {quoted(wanted)}"
         )
 
     def wrong(problem: str) -> FunctionError:
-        return FunctionError(f"parsing time {quote(text)}: {problem}")
+        return FunctionError(f"parsing time {quoted(text)}: {problem}")
 
     parser, rest = _Parser(), text
     tokens = _tokens(layout)
@@ -353,7 +354,7 @@ def parse_time(layout: str, text: str, local: Location = LOCAL) -> Time:
         rest = skipped
         if not token:
             if rest:
-                raise wrong(f"extra text: {quote(rest)}")
+                raise wrong(f"extra text: {quoted(rest)}")
             break
         following_literal, following_token = tokens[index + 1]
         try:

@@ -113,6 +113,8 @@ class _Encoder:
 
     def element(self, value: Any) -> None:
         table = _as_table(value)
+        if is_nil(value):
+            raise FunctionError("toml: cannot encode array with nil element")
         if isinstance(value, Time):
             self.out.append(_time(value))
         elif isinstance(value, Duration):
@@ -180,6 +182,7 @@ def _to_toml(value: Any) -> str:
 
 
 _PLACE: Final = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
+_HEADER: Final = re.compile(r"\s*\[+([^\]\n]*)")
 _LAST_KEY: Final = re.compile(r"""\s*(?:([A-Za-z0-9_.\s"'-]+?)\s*=|\[+([^\]\n]*))""")
 
 
@@ -190,8 +193,12 @@ def _go_problem(text: str, problem: str) -> str:
     line = int(place[1]) if place and place[1] else text.rstrip("\n").count("\n") + 1
     at_end = place is not None and place[1] is None
     key = _last_key(text, line)
-    if message.startswith("Expected '=' after a key"):
-        return f"toml: line {line}: " + ("unexpected EOF; expected" if at_end else "expected") + " key separator '='"
+    if message.startswith("Expected '=' after a key") or message == "Invalid statement":
+        if place is None or place[1] is None:
+            return f"toml: line {line}: unexpected EOF; expected key separator '='"
+        return f"toml: line {line}: expected '.' or '=', but got '{_character(text, place)}' instead"
+    if message.startswith("Cannot declare "):
+        return f"toml: line {line}: Key '{key}' has already been defined."
     last = f' (last key "{key}")' if key else ""
     if message == "Cannot overwrite a value":
         message = f"Key '{key}' has already been defined."
@@ -200,10 +207,21 @@ def _go_problem(text: str, problem: str) -> str:
     return f"toml: line {line}{last}: {message}"
 
 
+def _character(text: str, place: re.Match[str]) -> str:
+    """What stands at a line and column."""
+    return text.split("\n")[int(place[1]) - 1][int(place[2]) - 1 :][:1]
+
+
 def _last_key(text: str, line: int) -> str:
+    """The key on a line, with the table that it belongs to."""
     lines = text.split("\n")
     found = _LAST_KEY.match(lines[line - 1]) if line <= len(lines) else None
-    return (found[1] or found[2] or "").strip() if found else ""
+    if found is None:
+        return ""
+    if found[1] is None:
+        return str(found[2]).strip()
+    tables = [header[1].strip() for header in map(_HEADER.match, lines[: line - 1]) if header]
+    return f"{tables[-1]}.{found[1].strip()}" if tables else str(found[1]).strip()
 
 
 def _value(value: Any) -> Any:

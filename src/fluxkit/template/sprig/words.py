@@ -132,7 +132,7 @@ def _connected(text: str, connector: str) -> str:
         kind, word = words.kind, words.word
         if kind is not _Kind.CONNECTOR:
             write(kind, word)
-        words.next()
+        following = words.next()
         if kind is _Kind.NUMBER:
             write_number_parts()
             if words.kind is not _Kind.END and words.kind not in _JOINED:
@@ -140,8 +140,8 @@ def _connected(text: str, connector: str) -> str:
         elif kind is _Kind.CONNECTOR:
             write(kind, word)
         elif kind is not _Kind.PUNCTUATION:
-            if words.kind is not _Kind.NUMBER:
-                if words.kind not in _JOINED:
+            if following is not _Kind.NUMBER:
+                if following not in _JOINED:
                     out.append(connector)
             elif words.more:
                 number = words.word

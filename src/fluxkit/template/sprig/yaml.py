@@ -41,6 +41,9 @@ def _through_json(value: Any) -> Any:
     if kind is str:
         return value if value.isascii() and "\x7f" not in value else _text(value)
     if kind is dict:
+        if any("\x85" in key for key in value):
+            # The break would make the key one of several lines.
+            raise FunctionError("yaml: mapping values are not allowed in this context")
         return {_through_json(key): _through_json(item) for key, item in value.items()}
     if kind is list:
         return [_through_json(item) for item in value]
