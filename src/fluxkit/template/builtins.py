@@ -29,7 +29,7 @@ RAW = "reflect.Value, invalid included"
 """Parameter type of ``len``, which tells a nil that was found from no value at all."""
 
 DECLARED = "reflect.Value, as declared"
-"""Parameter type of the indexes of ``slice``: they arrive as :class:`Declared` when their declared type is interface {}."""
+"""Parameter type of the indexes of ``slice``: what Go knows as an interface {} only arrives as :class:`Declared`."""
 
 
 class Declared:

@@ -63,6 +63,10 @@ class _Compiler:
     def _at(self, node: nodes.Node) -> Site:
         return Site(self._tree, node)
 
+    def _after(self, node: nodes.Node) -> Site:
+        """Where an error is reported that is found once ``node`` has been evaluated."""
+        return Site(self._tree, node, evaluated=True)
+
     def _slot(self, name: str) -> int | None:
         return next((slot for known, slot in reversed(self._visible) if known == name), None)
 
@@ -165,7 +169,7 @@ class _Compiler:
         self._dot_origin = origin
         otherwise = self.body(node.otherwise) if node.otherwise else None
         del self._visible[visible:]
-        site = self._at(self._last(node.pipe))
+        site = self._after(node.pipe)
 
         def loop(run: Execution, frame: Frame, dot: Any) -> Any:
             container = pipe(run, frame, dot)
@@ -216,7 +220,7 @@ class _Compiler:
     def _pipe(self, node: nodes.Pipe) -> Code:
         first = self._command(node.commands[0], node)
         rest = [
-            self._piped_command(command, self._last(previous))
+            self._piped_command(command, previous)
             for previous, command in zip(node.commands, node.commands[1:], strict=False)
         ]
         code = first
@@ -244,7 +248,7 @@ class _Compiler:
         if pipe.assigns:
             known = self._slot(name)
             if known is None:
-                site = self._at(self._last(pipe))
+                site = self._after(pipe)
 
                 def undefined(run: Execution, frame: Frame, dot: Any) -> Any:
                     code(run, frame, dot)
@@ -264,19 +268,6 @@ class _Compiler:
 
         return store
 
-    def _last(self, node: nodes.Node) -> nodes.Node:
-        """The node that was evaluated last when ``node`` has been: errors found only then are reported there."""
-        match node:
-            case nodes.Pipe():
-                return self._last(node.commands[-1])
-            case nodes.Command(arguments=[nodes.Identifier(), *_, argument]):
-                return self._last(argument)
-            case nodes.Command():
-                return self._last(node.arguments[0])
-            case nodes.Chain():
-                return self._last(node.node)
-        return node
-
     # Commands
 
     def _command(self, node: nodes.Command, previous: nodes.Node) -> Code:
@@ -291,9 +282,9 @@ class _Compiler:
             case nodes.Variable(names=[_, _, *_]) if many:
                 return self._without_final(self._method(first, node.arguments[1:]))
             case nodes.Pipe():
-                return self._not_a_function(node, previous) if many else self._pipe(first)
+                return self._not_a_function(node, self._at(previous)) if many else self._pipe(first)
         if many:
-            return self._not_a_function(node, first)
+            return self._not_a_function(node, self._at(first))
         return self._operand(first, None)
 
     def _without_final(self, code: Piped) -> Code:
@@ -308,13 +299,13 @@ class _Compiler:
             case nodes.Field() | nodes.Chain() | nodes.Variable(names=[_, _, *_]):
                 return self._method(first, node.arguments[1:])
             case nodes.Pipe():
-                code = self._not_a_function(node, previous)
+                code = self._not_a_function(node, self._after(previous))
             case _:
-                code = self._not_a_function(node, first)
+                code = self._not_a_function(node, self._at(first))
         return lambda run, frame, dot, final: code(run, frame, dot)
 
-    def _not_a_function(self, node: nodes.Command, place: nodes.Node) -> Code:
-        return self._failing(self._at(place), f"can't give argument to non-function {node.arguments[0]}")
+    def _not_a_function(self, node: nodes.Command, site: Site) -> Code:
+        return self._failing(site, f"can't give argument to non-function {node.arguments[0]}")
 
     def _failing(self, site: Site, message: str) -> Code:
         def fail(run: Execution, frame: Frame, dot: Any) -> Any:
@@ -365,7 +356,7 @@ class _Compiler:
 
     def _chain(self, node: nodes.Chain, invalid: Any) -> Code:
         start = self._operand(node.node, INVALID)
-        return self._fields(start, None, node.fields, self._at(self._last(node)), invalid)
+        return self._fields(start, None, node.fields, self._after(node), invalid)
 
     def _fields(self, start: Code | None, origin: int | None, names: list[str], site: Site, invalid: Any) -> Code:
         """``start.a.b``; without ``start`` it is dot. ``origin`` is the slot of the container that start came from."""
@@ -419,14 +410,14 @@ class _Compiler:
                 slot = self._slot(name)
                 origin = None if slot is None else slot + 1
             case nodes.Chain(fields=names):
-                site, last_site = self._at(self._last(node)), self._at(node)
+                site, last_site = self._after(node), self._at(node)
                 start, origin = self._operand(node.node, INVALID), None
             case _:
                 raise TypeError(f"no field: {node}")
         prepared = [self._argument(argument) for argument in arguments]
         *path, name = names
         receiver = self._fields(start, origin, path, site, INVALID) if path else start
-        last = self._at(self._last(arguments[-1])) if arguments else site
+        last = self._after(arguments[-1]) if arguments else site
 
         def call_method(run: Execution, frame: Frame, dot: Any, final: Any) -> Any:
             value = receiver(run, frame, dot)
@@ -467,7 +458,7 @@ class _Compiler:
         name = node.name
         site, whole_site = self._at(node), self._at(whole)
         prepared = [self._argument(argument) for argument in arguments]
-        last = self._at(self._last(arguments[-1])) if arguments else site
+        last = self._after(arguments[-1]) if arguments else site
         ready: tuple[Function | None, Invocation | None] = (None, None)
 
         def current(run: Execution) -> Invocation:
@@ -487,7 +478,7 @@ class _Compiler:
     def _argument(self, node: nodes.Node) -> Argument:
         constant = isinstance(node, nodes.Bool | nodes.String | nodes.Number | nodes.Nil)
         code = None if constant else self._operand(node, INVALID)
-        return Argument(node, code, self._at(node), self._at(self._last(node)), self._finds_nil(node))
+        return Argument(node, code, self._at(node), self._after(node), self._finds_nil(node))
 
     def _finds_nil(self, node: nodes.Node) -> Callable[[Frame], bool]:
         """Whether a None that ``node`` gives is a nil out of a container."""

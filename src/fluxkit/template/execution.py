@@ -69,17 +69,38 @@ class Execution:
 
 
 class Site:
-    """A node in a tree: where an error is reported."""
+    """A node in a tree: where an error is reported.
 
-    __slots__ = ("_node", "_tree")
+    With ``evaluated`` it is the node that was evaluated last when that one has been; Go names that one where a value
+    turns out not to fit only afterwards. (After an ``and`` or ``or`` that stopped early, this names its last argument.)
+    """
 
-    def __init__(self, tree: nodes.Tree, node: nodes.Node) -> None:
+    __slots__ = ("_evaluated", "_node", "_tree")
+
+    def __init__(self, tree: nodes.Tree, node: nodes.Node, *, evaluated: bool = False) -> None:
         self._tree = tree
         self._node = node
+        self._evaluated = evaluated
 
     def error(self, problem: str) -> ExecError:
-        location = self._tree.location(self._node)
-        return ExecError(f"template: {location}: executing {quote(self._tree.name)} at <{self._node}>: {problem}")
+        node = _last(self._node) if self._evaluated else self._node
+        location = self._tree.location(node)
+        return ExecError(f"template: {location}: executing {quote(self._tree.name)} at <{node}>: {problem}")
+
+
+def _last(node: nodes.Node) -> nodes.Node:
+    while True:
+        match node:
+            case nodes.Pipe():
+                node = node.commands[-1]
+            case nodes.Command(arguments=[nodes.Identifier(), *_, argument]):
+                node = argument
+            case nodes.Command():
+                node = node.arguments[0]
+            case nodes.Chain():
+                node = node.node
+            case _:
+                return node
 
 
 def element_type(container: Any) -> str:

@@ -37,6 +37,9 @@ class Node:
 
     position: int
 
+    def __str__(self) -> str:
+        return _described(self)
+
 
 @dataclass(slots=True, eq=False)
 class Text(Node):
@@ -52,44 +55,30 @@ class ListNode(Node):
 class Identifier(Node):
     name: str
 
-    def __str__(self) -> str:
-        return self.name
-
 
 @dataclass(slots=True, eq=False)
 class Variable(Node):
     names: list[str]
 
-    def __str__(self) -> str:
-        return ".".join(self.names)
-
 
 @dataclass(slots=True, eq=False)
 class Dot(Node):
-    def __str__(self) -> str:
-        return "."
+    pass
 
 
 @dataclass(slots=True, eq=False)
 class Nil(Node):
-    def __str__(self) -> str:
-        return "nil"
+    pass
 
 
 @dataclass(slots=True, eq=False)
 class Field(Node):
     names: list[str]
 
-    def __str__(self) -> str:
-        return "".join(f".{name}" for name in self.names)
-
 
 @dataclass(slots=True, eq=False)
 class Bool(Node):
     value: bool
-
-    def __str__(self) -> str:
-        return "true" if self.value else "false"
 
 
 @dataclass(slots=True, eq=False)
@@ -102,25 +91,16 @@ class Number(Node):
     as_float: float | None = None
     as_complex: complex | None = None
 
-    def __str__(self) -> str:
-        return self.text
-
 
 @dataclass(slots=True, eq=False)
 class String(Node):
     quoted: str
     text: str
 
-    def __str__(self) -> str:
-        return self.quoted
-
 
 @dataclass(slots=True, eq=False)
 class Command(Node):
     arguments: list[Node] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        return " ".join(f"({node})" if isinstance(node, Pipe) else str(node) for node in self.arguments)
 
 
 @dataclass(slots=True, eq=False)
@@ -129,29 +109,16 @@ class Pipe(Node):
     assigns: bool = False
     commands: list[Command] = field(default_factory=list)
 
-    def __str__(self) -> str:
-        text = " | ".join(map(str, self.commands))
-        if not self.declares:
-            return text
-        return f"{', '.join(map(str, self.declares))} {'=' if self.assigns else ':='} {text}"
-
 
 @dataclass(slots=True, eq=False)
 class Chain(Node):
     node: Node
     fields: list[str] = field(default_factory=list)
 
-    def __str__(self) -> str:
-        base = f"({self.node})" if isinstance(self.node, Pipe) else str(self.node)
-        return base + "".join(f".{name}" for name in self.fields)
-
 
 @dataclass(slots=True, eq=False)
 class Action(Node):
     pipe: Pipe
-
-    def __str__(self) -> str:
-        return f"{{{{{self.pipe}}}}}"
 
 
 @dataclass(slots=True, eq=False)
@@ -169,33 +136,25 @@ class TemplateCall(Node):
     name: str
     pipe: Pipe | None
 
-    def __str__(self) -> str:
-        argument = f" {self.pipe}" if self.pipe else ""
-        return f"{{{{template {quote(self.name)}{argument}}}}}"
-
 
 @dataclass(slots=True, eq=False)
 class Break(Node):
-    def __str__(self) -> str:
-        return "{{break}}"
+    pass
 
 
 @dataclass(slots=True, eq=False)
 class Continue(Node):
-    def __str__(self) -> str:
-        return "{{continue}}"
+    pass
 
 
 @dataclass(slots=True, eq=False)
 class End(Node):
-    def __str__(self) -> str:
-        return "{{end}}"
+    pass
 
 
 @dataclass(slots=True, eq=False)
 class Else(Node):
-    def __str__(self) -> str:
-        return "{{else}}"
+    pass
 
 
 @dataclass(slots=True, eq=False)
@@ -212,6 +171,54 @@ class Tree:
         before = self.text[: node.position]
         column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "surrogateescape"))
         return f"{self.parse_name}:{1 + before.count(chr(10))}:{column}"
+
+
+def _described(node: Node) -> str:
+    # One plain recursive function: str() of each node in turn would take up C stack, and nesting may be deep.
+    match node:
+        case Field():
+            return "." + ".".join(node.names)
+        case Variable():
+            return ".".join(node.names)
+        case Identifier():
+            return node.name
+        case Number():
+            return node.text
+        case String():
+            return node.quoted
+        case Bool():
+            return "true" if node.value else "false"
+        case Dot():
+            return "."
+        case Nil():
+            return "nil"
+        case Pipe():
+            text = ""
+            for command in node.commands:
+                text += (" | " if text else "") + _described(command)
+            if not node.declares:
+                return text
+            names = ", ".join([variable.names[0] for variable in node.declares])
+            return f"{names} {'=' if node.assigns else ':='} {text}"
+        case Command():
+            text = ""
+            for argument in node.arguments:
+                text += (" " if text else "") + _in_parentheses(argument)
+            return text
+        case Chain():
+            return _in_parentheses(node.node) + "." + ".".join(node.fields)
+        case Action():
+            return "{{" + _described(node.pipe) + "}}"
+        case TemplateCall():
+            given = " " + _described(node.pipe) if node.pipe else ""
+            return f"{{{{template {quote(node.name)}{given}}}}}"
+        case Branch():
+            return f"{{{{{node.keyword} {_described(node.pipe)}}}}}"
+    return f"{{{{{type(node).__name__.lower()}}}}}"
+
+
+def _in_parentheses(node: Node) -> str:
+    return f"({_described(node)})" if isinstance(node, Pipe) else _described(node)
 
 
 _WHITE = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
