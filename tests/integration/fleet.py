@@ -149,6 +149,17 @@ class Fleet:
             following.cancel()
             await asyncio.wait({following})
 
+    async def event(self, message: str) -> Object:
+        """Waits for an event with this message, which reaches the server after what it tells of."""
+        found: list[Object] = []
+
+        def told(cache: WatchCache) -> bool:
+            found[:] = [event for event in cache.list() if event["message"] == message]
+            return bool(found)
+
+        await self.object_where(GroupVersionKind("", "v1", "Event"), told)
+        return found[0]
+
     async def warnings(self, name: str) -> list[str]:
         """Messages of the warning events about an object."""
         events = await self.client.list(GroupVersionKind("", "v1", "Event"), self.namespace)

@@ -113,3 +113,47 @@ async def test_an_object_in_a_terminating_namespace_holds_up_nobody_else(fleet: 
     await gone(fleet, "stuck")
     free = {"metadata": {"finalizers": None}}
     await fleet.client.patch(CONFIG_MAP, "holder", stuck, patch=free, kind=PatchKind.MERGE)
+
+
+@pytest.mark.contract("KUS-325", "RUN-125")
+async def test_a_lost_kubeconfig_holds_the_deletion_until_it_is_given_up(fleet: Fleet) -> None:
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+    revision = await fleet.repository.push("start")
+    metadata = {"name": "remote", "namespace": fleet.namespace}
+    kubeconfig = fleet.rig.cluster.kubeconfig.read_text()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"value": kubeconfig}}
+    await fleet.client.create(secret)
+    await fleet.follow()
+    await fleet.kustomize("app", "./app", kubeConfig={"secretRef": {"name": "remote"}})
+    await fleet.applied("app", revision)
+    await fleet.client.delete(GroupVersionKind("", "v1", "Secret"), "remote", fleet.namespace)
+    await fleet.client.delete(Kustomization.GVK, "app", fleet.namespace)
+    await fleet.reconcile("app")
+    held = await fleet.kustomization_where("app", lambda each: each.status.last_handled_reconcile_at != "")
+    assert held.metadata.finalizers == ["finalizers.fluxcd.io"]
+    patch = {"spec": {"deletionPolicy": "Orphan"}}
+    await fleet.client.patch(Kustomization.GVK, "app", fleet.namespace, patch=patch, kind=PatchKind.MERGE)
+    await gone(fleet, "app")
+    assert await fleet.exists(CONFIG_MAP, "a")
+
+
+@pytest.mark.contract("KUS-327")
+async def test_termination_is_awaited_if_the_policy_says_so(fleet: Fleet) -> None:
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+    revision = await fleet.repository.push("start")
+    await fleet.follow()
+    await fleet.kustomize("app", "./app", deletionPolicy="WaitForTermination")
+    await fleet.applied("app", revision)
+    hold = {"metadata": {"finalizers": ["example.com/hold"]}}
+    await fleet.client.patch(CONFIG_MAP, "a", fleet.namespace, patch=hold, kind=PatchKind.MERGE)
+    await fleet.client.delete(Kustomization.GVK, "app", fleet.namespace)
+    await fleet.object_where(
+        CONFIG_MAP, lambda cache: "deletionTimestamp" in (cache.get(fleet.namespace, "a") or {}).get("metadata", {})
+    )
+    assert await fleet.exists(Kustomization.GVK, "app")
+    await fleet.client.patch(
+        CONFIG_MAP, "a", fleet.namespace, patch={"metadata": {"finalizers": None}}, kind=PatchKind.MERGE
+    )
+    await gone(fleet, "app")
+    event = await fleet.event(f"ConfigMap/{fleet.namespace}/a deleted")
+    assert event["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/revision"] == revision

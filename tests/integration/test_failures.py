@@ -163,7 +163,7 @@ async def test_a_refused_object_stops_its_stage_before_anything_is_written(fleet
     assert not await fleet.exists(CONFIG_MAP, "a")
 
 
-@pytest.mark.contract("KUS-193", "KUS-371", "KUS-027")
+@pytest.mark.contract("KUS-193", "KUS-371", "KUS-027", "KUS-038")
 async def test_what_an_earlier_stage_created_is_told_and_kept_track_of(fleet: Fleet) -> None:
     name = f"{fleet.namespace}-reader"
     role = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {name}\nrules: []\n"

@@ -104,7 +104,7 @@ async def shards_and_lockdown(operator: Operator, mine: Fleet, other: Fleet) -> 
     assert message == (
         f"can't access 'GitRepository/{other.namespace}/{SOURCE}', cross-namespace references have been blocked"
     )
-    assert message in await mine.warnings("thief")
+    assert (await mine.event(message))["type"] == "Warning"
     await create(mine, "app", dependsOn=[{"name": "base", "namespace": other.namespace}])
     assert "is not ready" in await mine.failed("app", "DependencyNotReady")
     for fleet in (mine, other):

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from fluxkit.api import Kustomization
+from fluxkit.kube import WatchCache
 from fluxkit.objects import GroupVersionKind
 from fluxkit.runtime.status_check import check_final
 from testbed.githttp import GitHTTPServer
@@ -56,7 +57,7 @@ async def test_own_writes_and_prunes_are_no_drift(fleet: Fleet) -> None:
     assert not [text for _, text, _ in await events_about(fleet, "app") if text.startswith("Health checks canceled")]
 
 
-@pytest.mark.contract("KUS-032", "SRC-038", "SRC-052")
+@pytest.mark.contract("KUS-032", "KUS-332", "KUS-336", "SRC-038", "SRC-052")
 async def test_quiet_intervals_write_nothing(fleet: Fleet) -> None:
     fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
     fleet.repository.write("app/b.yaml", deployment("b", fleet.namespace))
@@ -68,6 +69,21 @@ async def test_quiet_intervals_write_nothing(fleet: Fleet) -> None:
         await fleet.applied("app", revision)
         await fleet.kustomize("clock", "./clock", retryInterval="200ms")
         await ticks(fleet, 2)
+        objects = f"ConfigMap/{fleet.namespace}/a created\nDeployment/{fleet.namespace}/b created"
+        assert (await fleet.event(objects))["reason"] == "Progressing"
+        first_run: dict[str, str] = {}
+
+        def complete(cache: WatchCache) -> bool:
+            about = [event for event in cache.list() if event["involvedObject"]["name"] == "app"]
+            first_run.update((event["message"].partition(" in ")[0], event["reason"]) for event in about)
+            return len(first_run) == 3
+
+        await fleet.object_where(EVENT, complete)
+        assert first_run == {
+            objects: "Progressing",
+            "Health check passed": "Progressing",
+            "Reconciliation finished": "ReconciliationSucceeded",
+        }
 
         async def state() -> list[object]:
             objects = [

@@ -41,7 +41,7 @@ async def test_watched_configuration(fleet: Fleet, kind: str) -> None:
     assert f"substitute from '{kind}/vars' error:" in await fleet.failed("app", "BuildFailed")
 
 
-@pytest.mark.contract("KUS-009", "KUS-067", "KUS-028", "KUS-333", "KUS-070")
+@pytest.mark.contract("KUS-009", "KUS-067", "KUS-028", "KUS-062", "KUS-064", "KUS-070")
 async def test_a_source_of_a_kind_that_others_own(fleet: Fleet) -> None:
     """The kind is not even installed at first; then its controller, played by the test, sets an artifact."""
     fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
@@ -63,12 +63,12 @@ async def test_a_source_of_a_kind_that_others_own(fleet: Fleet) -> None:
         {"apiVersion": OCI_REPOSITORY.api_version, "kind": OCI_REPOSITORY.kind, "metadata": metadata, "spec": {}}
     )
 
-    async def publish(version: str) -> None:
+    async def publish(version: str, url: str = artifact.url, digest: str = artifact.digest) -> None:
         status = {
             "artifact": {
-                "url": artifact.url,
+                "url": url,
                 "path": artifact.path,
-                "digest": artifact.digest,
+                "digest": digest,
                 "revision": version,
                 "lastUpdateTime": artifact.last_update_time,
                 "metadata": {"org.opencontainers.image.revision": f"main@{version}"},
@@ -83,6 +83,15 @@ async def test_a_source_of_a_kind_that_others_own(fleet: Fleet) -> None:
             subresource="status",
         )
 
+    await publish("0.1", url=f"{artifact.url}.gone")
+    gone = "Source is not ready, artifact not found, retrying in 10m0s"
+    await fleet.kustomization_where("app", lambda each: any(one.message == gone for one in each.status.conditions))
+    assert await fleet.warnings("app") == []
+    await publish("0.2", digest=f"sha256:{'0' * 64}")
+    broken = await fleet.kustomization_where(
+        "app", lambda each: any("failed to verify archive" in one.message for one in each.status.conditions)
+    )
+    assert broken.status.last_attempted_revision == ""
     for version in ("1.0@sha256:a", "1.1@sha256:b"):
         await publish(version)
         applied = await fleet.applied("app", version)
@@ -133,8 +142,7 @@ async def test_a_changed_spec_interrupts_a_health_check(fleet: Fleet) -> None:
     live = await fleet.client.get(DEPLOYMENT, "a", fleet.namespace)
     assert live["metadata"]["labels"]["second"] == "spec"
     told = f"Health checks canceled due to new reconciliation triggered by Kustomization/{fleet.namespace}/app"
-    events = await fleet.client.list(GroupVersionKind("", "v1", "Event"), fleet.namespace)
-    assert [event["reason"] for event in events.items if event["message"] == told] == ["HealthCheckCanceled"]
+    assert (await fleet.event(told))["reason"] == "HealthCheckCanceled"
 
 
 async def test_two_owners_of_one_object(fleet: Fleet) -> None:
