@@ -25,7 +25,7 @@ from fluxkit.template.values import (
 
 __all__ = ["MAX_TEXT", "sprint", "sprintf", "sprintln", "text_of"]
 
-MAX_TEXT = 1 << 28
+MAX_TEXT = 1 << 26
 """Characters that one call may produce."""
 
 _MAX_DEPTH = 10_000

@@ -15,7 +15,7 @@ class Limits:
     """``steps`` counts template nodes executed, ``output`` characters written, ``depth`` templates within templates."""
 
     steps: int = 50_000_000
-    output: int = 1 << 28
+    output: int = 1 << 26
     depth: int = 100_000
 
 
