@@ -115,7 +115,10 @@ class _Composer:
             event = self._next()
             kind = type(event)
             if kind is DocumentStartEvent:
-                yield self._document()
+                value = self._document()
+                # Its end, because what stands behind the root node may be malformed.
+                self._next()
+                yield value
             elif kind is StreamEndEvent:
                 return
             elif kind is not StreamStartEvent and kind is not DocumentEndEvent:  # pragma: no cover - libyaml's grammar
