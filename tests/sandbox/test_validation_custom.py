@@ -115,7 +115,7 @@ def test_defaulting(schema: dict[str, Any], given: Any, wanted: Any) -> None:
         (field(type="string", maxLength=2), {"f": "abc"}, "spec.f: Too long: may not be more than 2 bytes"),
         (field(type="string", minLength=2), {"f": "a"}, 'spec.f: Invalid value: "a": spec.f in body should be at least 2 chars long'),
         (field(type="array", maxItems=1, items={"type": "string"}), {"f": ["a", "b"]}, "spec.f: Too many: 2: must have at most 1 item"),
-        (field(type="array", minItems=1, items={"type": "string"}), {"f": []}, "spec.f: Invalid value: []: spec.f in body should have at least 1 items"),
+        (field(type="array", minItems=1, items={"type": "string"}), {"f": []}, "spec.f: Invalid value: 0: spec.f in body should have at least 1 items"),
         (field(type="string", format="date-time"), {"f": "x"}, 'spec.f: Invalid value: "x": spec.f in body must be of type date-time: "x"'),
         (field(type="array", items={"type": "integer"}), {"f": [1, "x"]}, 'spec.f[1]: Invalid value: "string": spec.f[1] in body must be of type integer: "string"'),
         (field(type="object", additionalProperties={"type": "integer"}), {"f": {"k": "x"}}, 'spec.f.k: Invalid value: "string": spec.f.k in body must be of type integer: "string"'),

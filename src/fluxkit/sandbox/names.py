@@ -89,7 +89,8 @@ def is_path_segment(name: str) -> str:
 def is_qualified_name(name: str) -> str:
     prefix, slash, part = name.rpartition("/")
     if "/" in prefix:
-        return f"a valid label key {_QUALIFIED_PROBLEM} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        form = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        return f"a valid label key {_QUALIFIED_PROBLEM} {form}"
     if slash:
         if not prefix:
             return "prefix part must be non-empty"

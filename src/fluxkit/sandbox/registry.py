@@ -489,8 +489,8 @@ class Registry:
         for finalizer in new["metadata"].get("finalizers") or ():
             if "/" not in finalizer and finalizer not in (ORPHAN, FOREGROUND) and finalizer not in before:
                 options.warnings.append(
-                    f'metadata.finalizers: "{finalizer}": prefer a domain-qualified finalizer name including a path (/) '
-                    "to avoid accidental conflicts with other finalizer writers"
+                    f'metadata.finalizers: "{finalizer}": prefer a domain-qualified finalizer name including a path '
+                    "(/) to avoid accidental conflicts with other finalizer writers"
                 )
 
     def _validate(self, resource: Resource, new: Object, old: Object | None) -> None:

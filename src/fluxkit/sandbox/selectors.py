@@ -175,7 +175,10 @@ class FieldSelector:
 
 
 def parse_field_selector(text: str, supported: Callable[[str], bool], *, own_fields: bool) -> FieldSelector:
-    """``own_fields``: the kind has selectable fields beside name and namespace. A field selector of a query; an unsupported field is the BadRequest that upstream answers."""
+    """A field selector of a query; an unsupported field is the BadRequest that upstream answers.
+
+    ``own_fields`` tells that the kind has selectable fields beside name and namespace.
+    """
     terms: list[tuple[str, bool, str]] = []
     for part in filter(None, re.split(r"(?<!\\),", text)):
         for operator in ("!=", "==", "="):

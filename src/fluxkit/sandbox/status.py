@@ -201,7 +201,6 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
         415,
         "UnsupportedMediaType",
         f"the body of the request was in an unknown format - accepted media types include: {listed}",
-        {},
     )
 
 

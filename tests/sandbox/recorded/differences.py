@@ -2,5 +2,93 @@
 
 __all__ = ["DIFFERENCES"]
 
-DIFFERENCES: dict[str, dict[int, str]] = {}
+_GO = "the words of Go's and upstream's decoders about a body that is no object; the status code is the same"
+_DUMP = "upstream shows Go's internal structs, or a diff of them; the sandbox shows the API's JSON, or nothing"
+_PROTECTION = "the protection finalizers need controllers that take them off again; the sandbox has none"
+_ZERO = "Go writes empty members of some structs as null or zero; no client tells that from their absence"
+_UNJUDGED = "rare mistakes in rarely written fields, which the sandbox does not judge"
+_TWICE = "upstream tells the same problem a second time"
+_QUERY = "the words about a malformed query parameter"
+_RANDOM = "the order, or the choice, is random in Go"
+_SETUP = "depends on how the servers were started: addresses, address ranges, admission of privileged Pods"
+_QUIET = "upstream stores a new version although nothing changed but its own bookkeeping; the sandbox stays quiet"
+_DUPLICATES = (
+    "the sandbox's JSON decoder takes the last of duplicate members silently; fluxkit refuses them in manifests"
+)
+_WARNINGS = "warnings about discouraged use, beside a success, are not given"
+_MEDIA = "the sandbox reads, but does not write, protocol buffers, and names what it knows"
+_CLASSES = "the admission of PriorityClasses is not simulated"
+_AUTOSCALER = "the status of an autoscaler is its controller's affair"
+
+DIFFERENCES: dict[str, dict[int, str]] = {
+    "GitRepository: status": {2: "upstream names the field of a message from the status down, on the status endpoint"},
+    "accept": dict.fromkeys((0, 1), _MEDIA),
+    "aggregated discovery": {1: "upstream leaves the version of the core group's kinds out"},
+    "apply: a job": {1: _QUIET, 2: _DUMP},
+    "apply: a namespace": dict.fromkeys((0, 2), "the creator owns the finalizers of a Namespace that the server adds"),
+    "apply: a pod": {2: _DUMP},
+    "apply: a role": {2: _ZERO},
+    "apply: a secret": {4: "upstream fails with 500 about data that is not base64, the sandbox with 400"},
+    "apply: another version of a kind": {0: _AUTOSCALER},
+    "apply: back to client-side apply": dict.fromkeys((0, 1), "upstream writes empty annotations into the annotation"),
+    "apply: duplicate keys": {2: "upstream lets one container without a name pass as far as validation"},
+    "apply: handing over replicas": dict.fromkeys((3, 4), "upstream gives the handed over entry no time"),
+    "apply: refused": {1: _GO, 2: _GO, 11: "Go's syntax for a list"},
+    "autoscaler defaults": dict.fromkeys((0, 1), _AUTOSCALER),
+    "bad field selectors": {3: _QUERY, 4: _QUERY},
+    "bad labels": {6: _TWICE},
+    "bad pages": dict.fromkeys((0, 1), _QUERY),
+    "budget: rules": {1: _DUMP},
+    "claim defaults": {0: _PROTECTION, 1: _DUMP},
+    "create of a wrong type": {4: _GO},
+    "create of nonsense": dict.fromkeys((0, 1, 2, 3, 5), _GO),
+    "create with generateName": {1: "the refused name is random"},
+    "cronjob: rules": {3: "the words of upstream's schedule parser"},
+    "custom: bad names and metadata": {
+        4: "unknown metadata is dropped, and not told of under Strict",
+        7: _GO,
+        8: "a missing kind is taken from the path",
+        9: "follows from the object that the eighth answer should have refused",
+    },
+    "custom: integers": {4: _TWICE},
+    "definition: schemas with errors": {
+        1: "the words of RE2 about a pattern",
+        2: _TWICE,
+        3: _UNJUDGED,
+        5: "rules that do not compile are not refused: of CEL, only what is needed to run rules is there",
+    },
+    "delete kinds": {5: "a Pod that nothing holds is gone at once, without a deletion timestamp in the answer"},
+    "deployment: containers": {5: "the tag of an image that starts with a blank"},
+    "deployment: pod": {4: _WARNINGS, 8: _WARNINGS},
+    "deployment: security": {1: _SETUP, 2: "the numbering follows the second answer", 3: _UNJUDGED},
+    "deployment: tolerations and affinity": dict.fromkeys((3, 4), _UNJUDGED),
+    "discovery": {0: _SETUP},
+    "duplicate fields": dict.fromkeys((0, 1, 2, 3), _DUPLICATES),
+    "event": {0: _ZERO, 1: _ZERO, 2: _UNJUDGED},
+    "field validation of a deployment": dict.fromkeys((2, 3), _RANDOM),
+    "finalizers": {4: _TWICE},
+    "immutable: claim": {0: _PROTECTION, 1: _PROTECTION, 2: _DUMP, 3: _PROTECTION},
+    "immutable: job": dict.fromkeys((1, 4, 6), _DUMP),
+    "immutable: job that is not suspended": {1: _DUMP},
+    "immutable: pod": dict.fromkeys((1, 3), _DUMP),
+    "immutable: service": dict.fromkeys((5, 6), _UNJUDGED),
+    "ingress: rules": {14: _ZERO},
+    "job: rules": {0: "the selector is not generated for a Job without a spec", 7: _UNJUDGED, 9: _UNJUDGED},
+    "json patch refused": {7: _GO},
+    "merge patch refused": dict.fromkeys((1, 2), _GO),
+    "names of fields in another case": {0: "a refusal carries no warnings about unknown fields"},
+    "pod: own rules": {3: _CLASSES, 4: _UNJUDGED},
+    "quota and limits: rules": dict.fromkeys((0, 1, 2), _UNJUDGED),
+    "role bindings stand": {1: _DUMP, 3: "an absent roleRef is not completed before it is refused"},
+    "role rules": {3: _ZERO},
+    "scale": dict.fromkeys((2, 3, 5), _QUIET),
+    "secret: data": {3: "Go's name of the type of bytes"},
+    "secret: types": {2: _UNJUDGED},
+    "service: types": {3: _SETUP, 6: "a dry run checks ports too", 9: "the numbering follows the seventh answer"},
+    "strategic: refused": dict.fromkeys((1, 2, 3, 4, 5, 6), _GO),
+    "unknown paths": {0: "/api/v2 is no path of a resource"},
+    "volume defaults": {0: _PROTECTION},
+    "warnings about pods": {0: _WARNINGS, 1: _UNJUDGED, 2: _WARNINGS, 3: _WARNINGS},
+    "watch that is refused": dict.fromkeys((0, 1), _QUERY),
+}
 """By case and number of the answer."""

@@ -81,7 +81,7 @@ class Exchange:
         if media == MEDIA_TYPE:
             return decode_protobuf(data)
         if media not in ("application/json", "application/yaml", "application/x-yaml", "*/*", ""):
-            raise unsupported_media_type(["application/json", "application/yaml"])
+            raise unsupported_media_type(["application/json", "application/yaml", MEDIA_TYPE])
         return decode_object(data, yaml_allowed=media.endswith("yaml"))
 
 

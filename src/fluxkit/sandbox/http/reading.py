@@ -128,6 +128,10 @@ def _field(obj: Object, path: str) -> str:
 
 async def get(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     accepted = negotiate(exchange.request.headers.get("Accept", ""))
+    asked = exchange.query.get("resourceVersion", "")
+    if asked and not asked.isdigit():
+        problem = f'Invalid value: "{asked}": strconv.ParseUint: parsing "{asked}": invalid syntax'
+        raise StatusError(500, "", f"resourceVersion: {problem}")
     record = registry.find(resource, info.namespace, info.name)
     if record is None:
         await registry.store.durable(registry.store.revision)

@@ -131,8 +131,8 @@ async def delete(registry: Registry, resource: Resource, info: RequestInfo, exch
     options = await delete_options(exchange)
     if resource.key == strategies.ORPHANING and not options.propagation:
         exchange.warnings.append(
-            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
-            "or set propagationPolicy=Orphan to suppress this warning"
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
+            "them or set propagationPolicy=Orphan to suppress this warning"
         )
     record, gone = registry.delete(resource, info.namespace, info.name, options)
     if not gone or resource.key in strategies.RETURN_DELETED:

@@ -72,6 +72,10 @@ def _object(
                 unknown.append(f"{path}.{key}" if path else key)
             continue
         if child is None:
+            # A member of a struct is absent then, an entry of a map has its type's zero value.
+            zero = _zero(extra) if extra is not None and key not in declared else None
+            if zero is not None:
+                out[key] = zero
             continue
         if type(child) is str and node.type == "string" and not node.int_or_string and not node.format:
             out[key] = child

@@ -1,5 +1,6 @@
 """Server-side apply: ownership, conflicts, giving up fields, migration."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,12 @@ def _data(**data: str) -> dict[str, Any]:
 
 def _web(**more: Any) -> dict[str, Any]:
     return deployment(**more)
+
+
+def _last_applied(**data: str) -> str:
+    """The annotation that client-side apply leaves."""
+    head = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","annotations":{}},"data":'
+    return f"{head}{json.dumps(data, separators=(',', ':'))}}}\n"
 
 
 _TWO = [{"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}]
@@ -110,9 +117,7 @@ CASES = (
             cm(
                 "a",
                 {"k": "1", "l": "2"},
-                annotations={
-                    "kubectl.kubernetes.io/last-applied-configuration": '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","annotations":{}},"data":{"k":"1","l":"2"}}\n'
-                },
+                annotations={"kubectl.kubernetes.io/last-applied-configuration": _last_applied(k="1", l="2")},
             ),
             fieldManager="kubectl-client-side-apply",
         ),
@@ -126,9 +131,7 @@ CASES = (
             cm(
                 "a",
                 {"k": "1"},
-                annotations={
-                    "kubectl.kubernetes.io/last-applied-configuration": '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","annotations":{}},"data":{"k":"1"}}\n'
-                },
+                annotations={"kubectl.kubernetes.io/last-applied-configuration": _last_applied(k="1")},
             ),
             "kubectl",
         ),

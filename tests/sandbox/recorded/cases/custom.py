@@ -335,7 +335,7 @@ CASES = (
                             "reason": "FieldValueForbidden",
                             "fieldPath": ".max",
                         },
-                        {"rule": "!has(self.min) || self.min > 0", "messageExpression": "'min is ' + string(self.min)"},
+                        {"rule": "!has(self.min) || self.min > 0", "messageExpression": "'min is ' + 'too small'"},
                     ],
                 }
             )

@@ -59,6 +59,8 @@ def _container(container: dict[str, Any]) -> None:
         if isinstance(hook, dict):
             _http_get(hook.get("httpGet"))
     for variable in container.get("env") or ():
+        if variable.get("value") == "":
+            del variable["value"]
         source = variable.get("valueFrom")
         if source and source.get("fieldRef") is not None:
             source["fieldRef"].setdefault("apiVersion", "v1")

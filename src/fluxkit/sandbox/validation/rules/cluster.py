@@ -15,7 +15,6 @@ from fluxkit.sandbox.validation.rules import common
 
 __all__ = [
     "cluster_role",
-    "custom_resource_definition",
     "ingress",
     "network_policy",
     "pod_disruption_budget",
@@ -70,9 +69,9 @@ def _host(host: str, path: str) -> list[Cause]:
 
 
 _WILDCARD_PROBLEM = (
-    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower "
-    "case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used "
-    "for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
+    "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', "
+    "regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 
 
@@ -116,6 +115,14 @@ def network_policy(obj: Object, old: Object | None) -> list[Cause]:
     for index, kind in enumerate(spec.get("policyTypes") or ()):
         if kind not in ("Ingress", "Egress"):
             found.append(causes.not_supported(f"spec.policyTypes[{index}]", kind, ["Ingress", "Egress"]))
+    for direction, side in (("ingress", "from"), ("egress", "to")):
+        for at, rule in enumerate(spec.get(direction) or ()):
+            for index, peer in enumerate(rule.get(side) or ()):
+                where = f"spec.{direction}[{at}].{side}[{index}]"
+                if not peer:
+                    found.append(Cause.required(where, "must specify a peer"))
+                elif peer.get("ipBlock") is not None:
+                    found += common.network(peer["ipBlock"].get("cidr") or "", f"{where}.ipBlock.cidr")
     return found
 
 

@@ -138,7 +138,8 @@ def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
         try:
             re2.compile(pattern)
         except re2.error as error:
-            text = f"must be a valid regular expression, but isn't: error parsing regexp: {_re2_problem(error)}: `{pattern}`"
+            problem = f"error parsing regexp: {_re2_problem(error)}: `{pattern}`"
+            text = f"must be a valid regular expression, but isn't: {problem}"
             found.append(causes.invalid(f"{path}.pattern", pattern, text))
     if schema.get("uniqueItems"):
         text = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"

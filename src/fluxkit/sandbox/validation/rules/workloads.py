@@ -12,6 +12,13 @@ from fluxkit.sandbox.validation.schedule import ScheduleError, parse_schedule
 
 __all__ = ["cron_job", "daemon_set", "deployment", "horizontal_pod_autoscaler", "job", "replica_set", "stateful_set"]
 
+_METRICS = {
+    "ContainerResource": "containerResource",
+    "External": "external",
+    "Object": "object",
+    "Pods": "pods",
+    "Resource": "resource",
+}
 _PLACEMENT = ("affinity", "nodeSelector", "tolerations", "schedulingGates")
 _PERCENT = re.compile(r"[0-9]+%")
 _PERCENT_PROBLEM = (
@@ -252,6 +259,13 @@ def horizontal_pod_autoscaler(obj: Object, old: Object | None) -> list[Cause]:
         if not any(each.get("type") in ("Object", "External") for each in spec.get("metrics") or ()):
             text = "must specify at least one Object or External metric to support scaling to zero replicas"
             found.append(Cause.forbidden("spec.metrics", text))
+    for index, metric in enumerate(spec.get("metrics") or ()):
+        where, source = f"spec.metrics[{index}]", metric.get("type") or ""
+        if source not in _METRICS:
+            found += [causes.not_supported(f"{where}.type", source, list(_METRICS))] * 2
+        elif metric.get(_METRICS[source]) is None:
+            text = "must populate information for the given metric source"
+            found.append(Cause.required(f"{where}.{_METRICS[source]}", text))
     if not (spec.get("scaleTargetRef") or {}).get("apiVersion"):
         text = "apiVersion must specify API group"
         found.append(causes.invalid("spec.scaleTargetRef.apiVersion", "", text))
