@@ -10,7 +10,6 @@ import argparse
 import json
 import ssl
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +43,9 @@ def write(path: Path, answers: dict[str, Any]) -> None:
         f"{json.dumps(name)}: {json.dumps(value, sort_keys=True, separators=(',', ':'))}"
         for name, value in answers.items()
     ]
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as out:
-        out.write("{\n" + ",\n".join(lines) + "\n}\n")
-    Path(out.name).replace(path)
+    partial = path.with_suffix(".partial")
+    partial.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    partial.replace(path)
 
 
 def main() -> None:

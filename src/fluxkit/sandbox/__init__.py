@@ -5,8 +5,9 @@ foreground. It speaks HTTPS on the loopback interface only, keeps everything bel
 Helm and any other client as a Kubernetes 1.37 API server with a few simulated controllers would.
 
 It promises: every write that was answered is on disk; what a watch shows is what lists show; refusals carry upstream's
-codes, reasons and messages. It refuses to run containers, to listen on other interfaces, and to be used in-process by
-the rest of fluxkit: tests and the demo talk to it over HTTP like any client.
+codes, reasons and messages, as compared with the recorded answers of a kube-apiserver. It refuses to run containers, to
+listen on other interfaces, and to be used in-process by the rest of fluxkit: tests and the demo talk to it over HTTP
+like any client.
 """
 
 from typing import TYPE_CHECKING

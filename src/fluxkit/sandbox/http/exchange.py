@@ -82,6 +82,8 @@ class Exchange:
             return decode_protobuf(data)
         if media not in ("application/json", "application/yaml", "application/x-yaml", "*/*", ""):
             raise unsupported_media_type(["application/json", "application/yaml", MEDIA_TYPE])
+        if data.strip() == b"null":
+            return {}
         return decode_object(data, yaml_allowed=media.endswith("yaml"))
 
 
