@@ -26,7 +26,7 @@ from fluxkit.template.execution import (
 from fluxkit.template.fmt import text_of
 from fluxkit.template.functions import Function, as_function
 from fluxkit.template.quoting import quote
-from fluxkit.template.values import EMPTY_INTERFACE, Uint8, is_true, kind_of, sorted_items
+from fluxkit.template.values import EMPTY_INTERFACE, Uint8, is_true, kind_of, method_of, sorted_items
 
 __all__ = ["compile_tree"]
 
@@ -364,8 +364,11 @@ class _Compiler:
         def slow(run: Execution, frame: Frame, value: Any, index: int) -> Any:
             static = _static(frame, origin) if index == 0 else EMPTY_INTERFACE
             for name in names[index:]:
-                method = _plain_method(run, frame, name, site)
-                found = access(run, value, name, site, static, method, False)
+                if isinstance(value, dict) and name in value and method_of(value, name) is None:
+                    found = value[name]
+                else:
+                    method = _plain_method(run, frame, name, site)
+                    found = access(run, value, name, site, static, method, False)
                 static = element_type(value) if isinstance(value, dict) else EMPTY_INTERFACE if found is None else None
                 value = found
             return invalid if value is INVALID else value
