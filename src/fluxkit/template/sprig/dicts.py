@@ -7,6 +7,7 @@ from typing import Any
 
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.sprig.declare import declare
+from fluxkit.template.sprig.limits import check_depth
 from fluxkit.template.sprig.printing import strval
 from fluxkit.template.values import Map, Slice, is_nil, is_true, kind_of, sorted_items, type_name
 
@@ -86,11 +87,12 @@ def _dig(*arguments: Any) -> Any:
     return found.get(keys[-1], default)
 
 
-def _merge_into(target: Dict, source: Dict, overwrite: bool) -> None:
+def _merge_into(target: Dict, source: Dict, overwrite: bool, depth: int = 0) -> None:
     """mergo's rules: empty values on the left are filled, or with ``overwrite`` the right side wins.
 
     Two dicts merge into the left one; everything else is taken as a whole, and shared, not copied.
     """
+    check_depth("merge", depth)
     for key, value in source.items():
         if value is None:
             if overwrite:
@@ -98,7 +100,7 @@ def _merge_into(target: Dict, source: Dict, overwrite: bool) -> None:
             continue
         present = target.get(key)
         if isinstance(value, dict) and isinstance(present, dict) and not is_nil(present):
-            _merge_into(present, value, overwrite)
+            _merge_into(present, value, overwrite, depth + 1)
             if present:
                 continue
         elif kind_of(value) == "slice" and is_true(present) and not overwrite:
@@ -111,10 +113,7 @@ def _merged(target: Dict, sources: tuple[Dict, ...], overwrite: bool) -> Dict:
     for source in sources:
         if is_nil(target) and not is_nil(source):
             target = {}
-        try:
-            _merge_into(target, source, overwrite)
-        except RecursionError:
-            raise FunctionError("the dicts to merge are nested too deeply") from None
+        _merge_into(target, source, overwrite)
     return target
 
 
@@ -126,13 +125,14 @@ def _merge_overwrite(target: Dict, *sources: Dict) -> Dict:
     return _merged(target, sources, True)
 
 
-def deep_copy(value: Any) -> Any:
+def deep_copy(value: Any, depth: int = 0) -> Any:
     """Independent lists and dicts all the way down, of the same Go types; other values cannot be changed."""
+    check_depth("deepCopy", depth)
     if isinstance(value, list):
-        items = [deep_copy(item) for item in value]
+        items = [deep_copy(item, depth + 1) for item in value]
         return Slice(value.element, items, nil=value.nil) if isinstance(value, Slice) else items
     if isinstance(value, dict):
-        entries = {key: deep_copy(item) for key, item in value.items()}
+        entries = {key: deep_copy(item, depth + 1) for key, item in value.items()}
         if isinstance(value, Map):
             return Map(value.element, entries, zero=value.zero, nil=value.nil)
         return entries if type(value) is dict else type(value)(entries)
@@ -142,10 +142,7 @@ def deep_copy(value: Any) -> Any:
 def _deep_copy(value: Any) -> Any:
     if value is None:
         raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
-    try:
-        return deep_copy(value)
-    except RecursionError:
-        raise FunctionError("the value to copy is nested too deeply") from None
+    return deep_copy(value)
 
 
 FUNCTIONS = declare(

@@ -14,6 +14,7 @@ from fluxkit.template.errors import FunctionError
 from fluxkit.template.fmt import text_of
 from fluxkit.template.quoting import quote_rune
 from fluxkit.template.sprig.declare import declare
+from fluxkit.template.sprig.limits import MAX_DEPTH, nesting
 from fluxkit.template.values import (
     EMPTY_INTERFACE,
     GoNamed,
@@ -27,7 +28,6 @@ from fluxkit.template.values import (
 
 __all__ = ["FUNCTIONS", "cannot_unmarshal", "dumps", "plain"]
 
-_MAX_DEPTH: Final = 900
 _INVALID: Final = re.compile("[\ud800-\udfff]")
 _SAFE: Final = re.compile(r"[ !#-\[\]-~]*").fullmatch
 _SAFE_HTML: Final = re.compile(r"[ !#-%'-;=?-\[\]-~]*").fullmatch
@@ -80,7 +80,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     kind = type(value)
     if kind is str or kind is int or kind is float or kind is bool or value is None:
         return value
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise FunctionError(f"json: unsupported value: encountered a cycle via {type_name(value)}")
     if kind is dict:
         return {key: plain(item, depth + 1) for key, item in value.items()}
@@ -147,10 +147,7 @@ def _pieces(value: Any, string: Callable[[str], str], indent: str | None, margin
 def dumps(value: Any, *, indent: str | None = None, escape_html: bool = True) -> str:
     """``json.Marshal``, or ``json.MarshalIndent`` with ``indent``. Raises FunctionError with its texts."""
     string = _string_html if escape_html else _string
-    try:
-        return "".join(_pieces(plain(value), string, indent, ""))
-    except RecursionError:
-        raise FunctionError(f"json: unsupported value: encountered a cycle via {type_name(value)}") from None
+    return "".join(_pieces(plain(value), string, indent, ""))
 
 
 def _must_to_json(value: Any) -> str:
@@ -179,7 +176,6 @@ def _lenient(must: Callable[[Any], str]) -> Callable[[Any], str]:
 
 _SPACE: Final = " \t\r\n"
 _LITERALS: Final = {"t": "true", "f": "false", "n": "null"}
-_MAX_JSON_DEPTH: Final = 10_000
 
 
 class _Scanner:
@@ -222,8 +218,6 @@ class _Scanner:
             start = self._peek()
             if start in "{[":
                 self._at += 1
-                if len(stack) >= _MAX_JSON_DEPTH:
-                    raise FunctionError("exceeded max depth")
                 self._blanks()
                 if self._peek() == ("}" if start == "{" else "]"):
                     self._at += 1
@@ -343,12 +337,12 @@ def _constant(text: str) -> float:
 def loads(text: str) -> Any:
     """``json.Unmarshal`` into an interface: every number is a float. Raises FunctionError with its texts."""
     text = _INVALID.sub("\ufffd", text)
+    if nesting(text) > MAX_DEPTH:
+        raise FunctionError("exceeded max depth")
     try:
         value = json.loads(text, parse_float=_float_of, parse_int=_float_of, parse_constant=_constant)
     except _NumberOutOfRange as problem:
         raise FunctionError(f"json: cannot unmarshal number {problem} into Go value of type float64") from None
-    except RecursionError:
-        raise FunctionError("exceeded max depth") from None
     except ValueError:
         raise FunctionError(_Scanner(text).problem()) from None
     return _without_surrogates(value) if "\\u" in text else value

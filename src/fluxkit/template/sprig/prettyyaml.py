@@ -16,13 +16,13 @@ from fluxkit.template.fmt import text_of
 from fluxkit.template.sprig.durations import Duration
 from fluxkit.template.sprig.elements import elements, is_list
 from fluxkit.template.sprig.gotime import Time
+from fluxkit.template.sprig.limits import MAX_DEPTH
 from fluxkit.template.values import GoNamed, GoObject, to_bytes, type_name
 from fluxkit.yaml.emitter import escaped, natural_less, quoted
 from fluxkit.yaml.scalars import needs_quotes
 
 __all__ = ["dump_pretty"]
 
-_MAX_DEPTH: Final = 900
 _LONGEST_SIMPLE_KEY: Final = 128
 _INVALID: Final = re.compile("[\ud800-\udfff]").search
 _BREAKS: Final = "\n\u2028\u2029"
@@ -45,7 +45,7 @@ def _node(value: Any, indent: str, list_indent: str, out: list[str], depth: int)
 
     ``indent`` is that of the keys of a mapping, ``list_indent`` that of the dashes of a sequence.
     """
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise FunctionError("yaml: exceeded max depth")
     mapping = _as_mapping(value)
     if mapping is not None:
@@ -94,7 +94,7 @@ def _sequence(items: list[Any], indent: str, lead: str, out: list[str], depth: i
 
 def _item(item: Any, indent: str, lead: str, out: list[str], depth: int) -> None:
     """What stands behind a dash or behind the colon of a long key: collections begin on the same line."""
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise FunctionError("yaml: exceeded max depth")
     deeper = indent + "  "
     mapping = _as_mapping(item)

@@ -21,6 +21,8 @@ from fluxkit.yaml.loader import RULES
 __all__ = ["load_first"]
 
 _FAILED: Final = "error converting YAML to JSON: "
+_SHOWN: Final = 10_000
+"""Characters in a text whose wrong key is shown: it is read anew by a reader that calls itself."""
 _NULL_KEY: Final = "\0null"
 _ESCAPED_SLASH: Final = re.compile(r"(?:[^\\]|\\[^/])*\\/", re.DOTALL)
 
@@ -34,8 +36,6 @@ def load_first(text: str) -> Any:
         return _floats(next(compose_all(text, "", _RULES), None))
     except YAMLError as problem:
         raise FunctionError(f"{_FAILED}{_go_problem(problem, text)}") from None
-    except RecursionError:
-        raise FunctionError(f"{_FAILED}exceeded max depth") from None
 
 
 def _key(value: Any) -> str:
@@ -83,7 +83,7 @@ def _go_problem(problem: YAMLError, text: str) -> str:
     cause = problem.__context__
     if isinstance(cause, libyaml.MarkedYAMLError):
         return _go_mark(cause)
-    if problem.problem.startswith("invalid map key"):
+    if problem.problem.startswith("invalid map key") and len(text) <= _SHOWN:
         try:
             return f"yaml: invalid map key: {_container_key(text)}"
         except libyaml.MarkedYAMLError as malformed:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fluxkit.template.sprig.declare import declare
+from fluxkit.template.sprig.limits import check_depth
 from fluxkit.template.values import GoObject, is_nil, kind_of, type_name
 
 __all__ = ["FUNCTIONS", "deep_equal"]
@@ -10,10 +11,11 @@ __all__ = ["FUNCTIONS", "deep_equal"]
 
 def deep_equal(left: Any, right: Any) -> bool:
     """``reflect.DeepEqual``: the same Go types all the way down; a nil slice is not an empty one."""
-    return _equal(left, right, set())
+    return _equal(left, right, set(), 0)
 
 
-def _equal(left: Any, right: Any, seen: set[tuple[int, int]]) -> bool:
+def _equal(left: Any, right: Any, seen: set[tuple[int, int]], depth: int) -> bool:
+    check_depth("deepEqual", depth)
     if type_name(left) != type_name(right) or is_nil(left) != is_nil(right):
         return False
     if isinstance(left, list | dict):
@@ -24,8 +26,8 @@ def _equal(left: Any, right: Any, seen: set[tuple[int, int]]) -> bool:
         # Values may contain themselves: a pair under comparison counts as equal.
         seen.add((id(left), id(right)))
         if isinstance(left, dict):
-            return all(key in right and _equal(value, right[key], seen) for key, value in left.items())
-        return all(_equal(a, b, seen) for a, b in zip(left, right, strict=True))
+            return all(key in right and _equal(value, right[key], seen, depth + 1) for key, value in left.items())
+        return all(_equal(a, b, seen, depth + 1) for a, b in zip(left, right, strict=True))
     if isinstance(left, GoObject):
         return left is right or bool(left == right)
     return bool(left == right)

@@ -13,6 +13,7 @@ from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.durations import Duration
 from fluxkit.template.sprig.elements import elements, is_list
 from fluxkit.template.sprig.gotime import LOCAL, UTC_ZONE, Time, fixed_zone
+from fluxkit.template.sprig.limits import MAX_DEPTH, check_depth, nesting
 from fluxkit.template.values import GoNamed, GoObject, Int64, is_nil, kind_of, sorted_items
 
 __all__ = ["FUNCTIONS"]
@@ -91,14 +92,13 @@ class _Encoder:
         return direct, tables
 
     def table(self, path: tuple[str, ...], table: Mapping[str, Any]) -> None:
-        if len(path) > 500:
-            raise FunctionError("toml: nested too deeply")
+        check_depth("toToml", len(path))
         for entries in self._split(table):
             for key, value in entries:
                 if not is_nil(value):
                     self.encode((*path, key), value)
 
-    def inline_table(self, table: Mapping[str, Any]) -> None:
+    def inline_table(self, table: Mapping[str, Any], depth: int) -> None:
         self.out.append("{")
         direct, tables = self._split(table)
         for entries, more in ((direct, bool(tables)), (tables, False)):
@@ -106,12 +106,13 @@ class _Encoder:
                 if is_nil(value):
                     continue
                 self.out.append(f"{_key(key)} = ")
-                self.element(value)
+                self.element(value, depth + 1)
                 if more or index != len(entries) - 1:
                     self.out.append(", ")
         self.out.append("}")
 
-    def element(self, value: Any) -> None:
+    def element(self, value: Any, depth: int = 0) -> None:
+        check_depth("toToml", depth)
         table = _as_table(value)
         if is_nil(value):
             raise FunctionError("toml: cannot encode array with nil element")
@@ -130,13 +131,13 @@ class _Encoder:
         elif isinstance(value, float):
             self.out.append(_float(value))
         elif table is not None:
-            self.inline_table(table)
+            self.inline_table(table, depth)
         elif is_list(value):
             self.out.append("[")
             for index, item in enumerate(elements(value)):
                 if index:
                     self.out.append(", ")
-                self.element(item)
+                self.element(item, depth + 1)
             self.out.append("]")
         else:
             raise FunctionError(f"unsupported type: {kind_of(value)}")
@@ -164,10 +165,7 @@ def _must_to_toml(value: Any) -> str:
     if value is None:
         raise FunctionError(_NIL)
     encoder = _Encoder()
-    try:
-        encoder.encode((), value)
-    except RecursionError:
-        raise FunctionError("toml: nested too deeply") from None
+    encoder.encode((), value)
     return "".join(encoder.out)
 
 
@@ -259,12 +257,12 @@ def _nameless(name: str) -> Any:
 
 
 def _from_toml(text: str) -> dict[str, Any]:
+    if nesting(text) > MAX_DEPTH:
+        return {"Error": "toml: nested too deeply"}
     try:
         return {key: _value(value) for key, value in tomllib.loads(text).items()}
     except tomllib.TOMLDecodeError as problem:
         return {"Error": _go_problem(text, str(problem))}
-    except RecursionError:
-        return {"Error": "toml: nested too deeply"}
     except FunctionError as problem:
         return {"Error": f"toml: {problem}"}
 

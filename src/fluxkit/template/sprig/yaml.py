@@ -53,8 +53,6 @@ def _through_json(value: Any) -> Any:
 def _must_to_yaml(value: Any) -> str:
     try:
         return dump(_through_json(plain(value))).removesuffix("\n")
-    except RecursionError:
-        raise FunctionError("error marshaling into JSON: json: unsupported value: encountered a cycle") from None
     except FunctionError as problem:
         raise FunctionError(f"error marshaling into JSON: {problem}") from None
     except ValueError as problem:
@@ -72,7 +70,7 @@ def _to_yaml(value: Any) -> str:
 def _to_yaml_pretty(value: Any) -> str:
     try:
         return dump_pretty(value).removesuffix("\n")
-    except (FunctionError, RecursionError):
+    except FunctionError:
         return ""
 
 
