@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fluxkit.kustomize import BuildOptions, KustomizeError, build
+from tests.conformance.adapters_gotemplate import gotemplate
+from tests.conformance.adapters_semver import semver
+from tests.conformance.adapters_sprig import sprig
+
+__all__ = ["gotemplate", "kustomize", "kustomize_pinned", "semver", "sprig"]
 
 
 class ScriptRunner:
