@@ -8,6 +8,9 @@ Refuses: the environment, the network and the file system, except for the system
 clock and randomness come in through :func:`functions`. A single call cannot produce a text or list beyond
 :mod:`fluxkit.template.sprig.limits`. ``include``, ``tpl``, ``required`` and ``lookup`` belong to the chart engine.
 
+Differs from upstream in the texts of rare TOML errors and of malformed keys and certificates; in ``keys`` and
+``values``, which come in byte order; in certificates that would end before they begin, which are refused.
+
 Upstream: Masterminds/sprig v3.3.0, helm/helm ``pkg/engine/funcs.go``.
 """
 

@@ -211,6 +211,7 @@ class Time(GoObject):
         return self.format("2006-01-02T15:04:05.999999999Z07:00")
 
     def format(self, layout: str) -> str:
+        # Here, because layouts are read into times and so need this module.
         from fluxkit.template.sprig.timelayout import format_time
 
         return format_time(self, layout)

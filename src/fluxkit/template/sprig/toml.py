@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.fmt import text_of
+from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.durations import Duration
 from fluxkit.template.sprig.elements import elements, is_list
@@ -207,7 +208,7 @@ def _go_problem(text: str, problem: str) -> str:
 
 def _character(text: str, place: re.Match[str]) -> str:
     """What stands at a line and column."""
-    return text.split("\n")[int(place[1]) - 1][int(place[2]) - 1 :][:1]
+    return quote(text.split("\n")[int(place[1]) - 1][int(place[2]) - 1 :][:1] or "\n")[1:-1]
 
 
 def _last_key(text: str, line: int) -> str:
