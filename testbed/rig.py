@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fluxkit.api import GitRepository, Kustomization, crds
+from fluxkit.api import GitRepository, Kustomization
+from fluxkit.cli.install import install_objects
+from fluxkit.cli.installation import COMPONENTS
 from fluxkit.kube import Client, ClusterConfig, PatchKind, WatchCache
 from fluxkit.objects import GroupVersionKind, Object
 from testbed.cluster import Cluster
@@ -20,7 +22,6 @@ from testbed.repository import Repository
 __all__ = ["Rig", "git_repository", "kustomization"]
 
 _USER, _PASSWORD = "flux", "correct horse battery staple"
-_CRD = GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
 
 
 class Rig:
@@ -70,9 +71,8 @@ class Rig:
 
     async def _install(self) -> None:
         """What ``flux install`` does."""
-        await self.client.apply(_namespace("flux-system"), field_manager="flux")
-        for definition in crds():
-            await self.client.apply(definition, field_manager="flux")
+        for obj in install_objects("flux-system", list(COMPONENTS)):
+            await self.client.apply(obj, field_manager="flux")
         self.client.invalidate_discovery()
 
     async def create_repository(self, name: str) -> Repository:
@@ -144,7 +144,3 @@ def kustomization(name: str, namespace: str, source: str, path: str, **spec: Any
             **spec,
         },
     }
-
-
-def _namespace(name: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

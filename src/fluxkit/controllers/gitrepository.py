@@ -27,8 +27,13 @@ from fluxkit.runtime import (
     conditions,
     finalizers,
 )
-from fluxkit.runtime.predicates import RECONCILE_REQUEST_ANNOTATION
-from fluxkit.runtime.status import ConditionSet, ResultFinalizer, observes_generation, report_progress
+from fluxkit.runtime.status import (
+    ConditionSet,
+    ResultFinalizer,
+    mirror_reconcile_request,
+    observes_generation,
+    report_progress,
+)
 from fluxkit.source import GitError, IgnoreRules, SourceError, Storage, StorageError
 from fluxkit.source.git import Commit, GitRemote, ResolvedRef, normalize_revision
 from fluxkit.source.include import place
@@ -158,7 +163,7 @@ class GitRepositoryReconciler:
             return
         if repository.spec.suspend:
             run.log.info("reconciliation is suspended for this object")
-            _mirror_request(repository)
+            mirror_reconcile_request(repository)
             return
         failed_before = conditions.has_any(repository, (FETCH_FAILED, STORAGE_OPERATION_FAILED))
         try:
@@ -385,12 +390,6 @@ def _fetch_failed(error: GitError) -> _Failed:
         error.condition_message,
         stalled=error.reason == "URLInvalid",
     )
-
-
-def _mirror_request(repository: GitRepository) -> None:
-    requested = repository.metadata.annotations.get(RECONCILE_REQUEST_ANNOTATION)
-    if requested is not None:
-        repository.status.last_handled_reconcile_at = requested
 
 
 @asynccontextmanager
