@@ -35,6 +35,10 @@ class Narrator:
         """States a fact that was checked, or ends the story with what is the case instead."""
         if not condition:
             raise DemoFailed(f"expected: {fact}\n   but: {otherwise}")
+        self.reached(fact)
+
+    def reached(self, fact: str) -> None:
+        """States what a wait that has ended shows."""
         self._print(f"   ✔ {fact}")
 
     async def run(self, *command: str, show: bool = True, cwd: Path | None = None) -> str:

@@ -188,7 +188,7 @@ class _Story:
 
             await deployments.wait_for(restored, _DEADLINE)
             elapsed = time.perf_counter() - edited
-        self._narrator.holds(True, f"both are as Git says again, after {elapsed * 1000:.0f} ms", "")
+        self._narrator.reached(f"both are as Git says again, after {elapsed * 1000:.0f} ms")
 
     async def remove(self) -> None:
         self._narrator.chapter("What leaves Git leaves the cluster")
@@ -221,7 +221,7 @@ class _Story:
             "the Deployment is not as it was",
         )
         await self._wait("unaffected parts follow", lambda: self._applied("infrastructure", revision))
-        self._narrator.holds(True, "parts that the broken file does not concern moved on to the new revision", "")
+        self._narrator.reached("parts that the broken file does not concern moved on to the new revision")
         self._narrator.say("A revert is the cure.")
         revision = await self._fleet.revert()
         await self._reconcile_source()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fluxkit.controllers.inputs import TreeIndex, fingerprint
+from fluxkit.controllers.inputs import TreeIndex, TreeIndexes, fingerprint
 from fluxkit.controllers.manifests import BuildInputs
 
 TREE = {"apps/kustomization.yaml": "1", "apps/base/a.yaml": "2", "README.md": "3"}
@@ -44,3 +44,12 @@ def test_a_file_that_becomes_a_folder_changes_the_listing() -> None:
 def test_the_root_can_be_listed() -> None:
     inputs = BuildInputs(frozenset(), frozenset({"."}), frozenset())
     assert fingerprint(inputs, TreeIndex({"a": "1"})) != fingerprint(inputs, TreeIndex({"b": "1"}))
+
+
+def test_a_tree_is_indexed_once_for_all() -> None:
+    indexes = TreeIndexes(limit=2)
+    first = indexes.of("sha256:1", TREE)
+    assert indexes.of("sha256:1", TREE) is first
+    for digest in ("sha256:2", "sha256:3"):
+        indexes.of(digest, {})
+    assert indexes.of("sha256:1", TREE) is not first

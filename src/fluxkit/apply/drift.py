@@ -128,10 +128,6 @@ class DriftWatch(Generic[OwnerKey]):
             self._untrack(owner, state)
         self._stop_unused()
 
-    def state_of(self, owner: OwnerKey) -> AppliedState | None:
-        """What is tracked for an owner."""
-        return self._states.get(owner)
-
     def unchanged(self, state: ObjectState) -> bool:
         """Whether the live object is certainly as it was when ``state`` was recorded; costs no request."""
         seen = self._seen(state.ref)

@@ -10,7 +10,7 @@ is that objects are in the inventory before they are created: no crash and no fa
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -42,7 +42,7 @@ from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed
 from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.health import HealthCheck, health_refs
 from fluxkit.controllers.healthexprs import HealthExpressions
-from fluxkit.controllers.inputs import TreeIndex, fingerprint
+from fluxkit.controllers.inputs import TreeIndex, TreeIndexes, fingerprint
 from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
 from fluxkit.controllers.memory import BuildRecord, Memory
 from fluxkit.controllers.options import ControllersOptions
@@ -74,6 +74,7 @@ class Services:
     watcher: StatusWatcher
     targets: Targets
     options: ControllersOptions
+    indexes: TreeIndexes = field(default_factory=TreeIndexes)
 
 
 class Attempt:
@@ -116,7 +117,7 @@ class Attempt:
             self._ks.status.last_attempted_revision = self._status.revision
             variables = await self._load_variables()
             request = self._request_digest(variables)
-            index = TreeIndex(tree.files)
+            index = self._services.indexes.of(tree.digest, tree.files)
             unchanged = settled and self._is_unchanged(request, index)
             manifests = None if unchanged else await self._build(tree, path, variables)
         try:

@@ -6,11 +6,12 @@ the artifact store computes while unpacking, is equal exactly if building again 
 """
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 
 from fluxkit.controllers.manifests import BuildInputs
 
-__all__ = ["TreeIndex", "fingerprint"]
+__all__ = ["TreeIndex", "TreeIndexes", "fingerprint"]
 
 
 class TreeIndex:
@@ -48,6 +49,24 @@ class TreeIndex:
     @staticmethod
     def _normal(path: str) -> str:
         return "" if path == "." else path.rstrip("/")
+
+
+class TreeIndexes:
+    """The indexes of the trees used last, by digest: two hundred Kustomizations on one source share one."""
+
+    def __init__(self, limit: int = 16) -> None:
+        self._limit = limit
+        self._indexes: OrderedDict[str, TreeIndex] = OrderedDict()
+
+    def of(self, digest: str, files: Mapping[str, str]) -> TreeIndex:
+        """The index of the tree with this digest; ``files`` are its content hashes by path."""
+        index = self._indexes.get(digest)
+        if index is None:
+            index = self._indexes[digest] = TreeIndex(files)
+            if len(self._indexes) > self._limit:
+                self._indexes.popitem(last=False)
+        self._indexes.move_to_end(digest)
+        return index
 
 
 def fingerprint(inputs: BuildInputs, tree: TreeIndex) -> str:

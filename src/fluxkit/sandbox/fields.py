@@ -2,11 +2,10 @@
 
 from typing import Protocol
 
-from fluxkit.jsonpatch import apply_merge_patch
 from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
 
-__all__ = ["FieldManagement", "NoFieldManagement"]
+__all__ = ["FieldManagement"]
 
 
 class FieldManagement(Protocol):
@@ -21,16 +20,3 @@ class FieldManagement(Protocol):
     ) -> Object:
         """``live`` with ``intent`` applied, managedFields included; raises a Conflict StatusError."""
         ...
-
-
-class NoFieldManagement:
-    """Applies as a merge and records no managers."""
-
-    def updated(self, resource: Resource, live: Object | None, new: Object, manager: str, subresource: str) -> Object:
-        return new
-
-    def applied(
-        self, resource: Resource, live: Object | None, intent: Object, manager: str, force: bool, subresource: str
-    ) -> Object:
-        merged: Object = apply_merge_patch(live or {}, intent)
-        return merged

@@ -6,7 +6,7 @@ from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.status import Cause
 
-__all__ = ["NoTypeChecks", "TypeChecks"]
+__all__ = ["TypeChecks"]
 
 
 class TypeChecks(Protocol):
@@ -27,20 +27,3 @@ class TypeChecks(Protocol):
     def validate(self, resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
         """What is wrong with a defaulted object."""
         ...
-
-
-class NoTypeChecks:
-    """Takes every object as it is."""
-
-    def admit(
-        self, resource: Resource, obj: Object, old: Object | None, field_validation: str, warnings: list[str] | None
-    ) -> Object:
-        return obj
-
-    def check_intent(
-        self, resource: Resource, intent: Object, field_validation: str, warnings: list[str] | None
-    ) -> Object:
-        return intent
-
-    def validate(self, resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
-        return []
