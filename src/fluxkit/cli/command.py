@@ -13,7 +13,8 @@ import click
 
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import BOOL, SLICE
-from fluxkit.cli.help import help_of
+from fluxkit.cli.help import Help
+from fluxkit.cli.namespaces import settle_namespace
 from fluxkit.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,11 +106,19 @@ class FluxCommand(click.Command):
         return super().parse_args(ctx, [*flags, "--", *positional])
 
     def invoke(self, ctx: click.Context) -> Any:
-        ctx.ensure_object(Settings).settle_namespace(checked=self.checks_namespace)
+        settle_namespace(ctx.ensure_object(Settings), checked=self.checks_namespace)
         return super().invoke(ctx)
 
     def get_help(self, ctx: click.Context) -> str:
-        return help_of(self, ctx)
+        return Help(
+            path=ctx.command_path,
+            text=self.help or "",
+            usage=f" {self.usage} [flags]" if self.usage else " [flags]",
+            own=super().get_params(ctx),
+            inherited=persistent_options(ctx),
+            aliases=_names(self.name, self.aliases),
+            examples=self.examples,
+        ).render()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +213,21 @@ class FluxGroup(click.Group):
         return super().parse_args(ctx, rest)
 
     def get_help(self, ctx: click.Context) -> str:
-        return help_of(self, ctx)
+        return Help(
+            path=ctx.command_path,
+            text=self.help or "",
+            usage=" [command]",
+            own=[*super().get_params(ctx), *self.persistent],
+            inherited=persistent_options(ctx),
+            aliases=_names(self.name, self.aliases),
+            examples=self.examples,
+            commands={name: entry.help for name, entry in self.lazy.items() if not entry.hidden},
+        ).render()
+
+
+def _names(name: str | None, aliases: Sequence[str]) -> tuple[str, ...]:
+    """What the help lists as aliases: all names, if there is more than one."""
+    return (str(name), *aliases) if aliases else ()
 
 
 def _has_value(token: str) -> bool:

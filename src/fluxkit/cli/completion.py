@@ -13,6 +13,7 @@ import click
 from fluxkit.cli.command import FluxCommand, FluxGroup, Lazy, persistent_options
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import BOOL, OneOf
+from fluxkit.cli.namespaces import settle_namespace
 from fluxkit.cli.settings import Settings
 from fluxkit.objects import GroupVersionKind, key_of
 
@@ -220,7 +221,7 @@ def _object_names(gvk: GroupVersionKind, values: dict[str, str], *, namespaced: 
 
     settings = _settings(values)
     try:
-        settings.settle_namespace()
+        settle_namespace(settings)
         run(settings, ask)
     except CommandError:
         return []

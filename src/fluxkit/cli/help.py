@@ -1,16 +1,15 @@
 """What ``--help`` prints: description, usage, examples, commands, flags (in the order and style of spf13/cobra)."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from fluxkit.cli.flagtypes import BOOL, DURATION, SLICE
 from fluxkit.durations import format_duration
 
-if TYPE_CHECKING:
-    from fluxkit.cli.command import FluxCommand, FluxGroup
-
-__all__ = ["PREVIEW", "help_of"]
+__all__ = ["PREVIEW", "Help"]
 
 PREVIEW = (
     "⚠️  Please note that this command is in preview and under development.\n"
@@ -20,36 +19,38 @@ PREVIEW = (
 """The note below the help of commands that upstream calls a preview."""
 
 
-def help_of(command: "FluxCommand | FluxGroup", ctx: click.Context) -> str:
-    from fluxkit.cli.command import FluxGroup, persistent_options
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What the help of one command or group shows; ``commands`` are those of a group, with a line for each."""
 
-    parts = [(command.help or "").strip()]
-    if isinstance(command, FluxGroup):
-        parts.append(f"Usage:\n  {ctx.command_path} [command]")
-    else:
-        usage = f" {command.usage}" if command.usage else ""
-        parts.append(f"Usage:\n  {ctx.command_path}{usage} [flags]")
-    if command.aliases:
-        parts.append("Aliases:\n  " + ", ".join([str(command.name), *command.aliases]))
-    if command.examples:
-        parts.append("Examples:\n" + command.examples.strip("\n"))
-    if isinstance(command, FluxGroup):
-        shown = {name: entry.help for name, entry in command.lazy.items() if not entry.hidden}
-        width = max(map(len, shown), default=0)
-        parts.append("Available Commands:\n" + "\n".join(f"  {name:<{width}}  {shown[name]}" for name in sorted(shown)))
-        own: list[click.Parameter] = [*click.Command.get_params(command, ctx), *command.persistent]
-    else:
-        own = click.Command.get_params(command, ctx)
-    parts.append("Flags:\n" + _flags([param for param in own if isinstance(param, click.Option)]))
-    inherited = persistent_options(ctx)
-    if inherited:
-        parts.append("Global Flags:\n" + _flags(inherited))
-    if isinstance(command, FluxGroup):
-        parts.append(f'Use "{ctx.command_path} [command] --help" for more information about a command.')
-    return "\n\n".join(part for part in parts if part)
+    path: str
+    text: str
+    usage: str
+    own: Sequence[click.Parameter]
+    inherited: Sequence[click.Option]
+    aliases: Sequence[str] = ()
+    examples: str = ""
+    commands: Mapping[str, str] | None = None
+
+    def render(self) -> str:
+        parts = [self.text.strip(), f"Usage:\n  {self.path}{self.usage}"]
+        if self.aliases:
+            parts.append("Aliases:\n  " + ", ".join(self.aliases))
+        if self.examples:
+            parts.append("Examples:\n" + self.examples.strip("\n"))
+        if self.commands is not None:
+            width = max(map(len, self.commands), default=0)
+            lines = (f"  {name:<{width}}  {line}" for name, line in sorted(self.commands.items()))
+            parts.append("Available Commands:\n" + "\n".join(lines))
+        parts.append("Flags:\n" + _flags([param for param in self.own if isinstance(param, click.Option)]))
+        if self.inherited:
+            parts.append("Global Flags:\n" + _flags(self.inherited))
+        if self.commands is not None:
+            parts.append(f'Use "{self.path} [command] --help" for more information about a command.')
+        return "\n\n".join(part for part in parts if part)
 
 
-def _flags(options: list[click.Option]) -> str:
+def _flags(options: Sequence[click.Option]) -> str:
     lines: list[tuple[str, str]] = []
     for option in sorted(options, key=lambda each: _long(each)):
         if option.hidden:

@@ -24,7 +24,8 @@ from fluxkit.cli.command import FluxCommand, flag, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import DURATION, INT, OneOf
 from fluxkit.cli.help import PREVIEW
-from fluxkit.cli.settings import DEFAULT_NAMESPACE, Settings
+from fluxkit.cli.namespaces import DEFAULT_NAMESPACE
+from fluxkit.cli.settings import Settings
 from fluxkit.objects import GroupVersionKind, Object, key_of
 from fluxkit.timestamps import format_time, now, parse_time
 

@@ -12,7 +12,8 @@ from fluxkit.cli import progress
 from fluxkit.cli.command import FluxGroup, lazy, option
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import BOOL, DURATION, FLOAT, INT, SLICE
-from fluxkit.cli.settings import DEFAULT_NAMESPACE, Settings
+from fluxkit.cli.namespaces import DEFAULT_NAMESPACE
+from fluxkit.cli.settings import Settings
 
 __all__ = ["flux", "run"]
 
