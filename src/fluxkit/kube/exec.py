@@ -18,7 +18,7 @@ import orjson
 
 from fluxkit.kube.credentials import NOBODY, CertificatePair, Identity
 from fluxkit.kube.errors import ConfigError
-from fluxkit.kube.kubeconfig import Section
+from fluxkit.kube.section import Section
 
 __all__ = ["ExecCredentials", "ExecPlugin", "plugin_of"]
 

@@ -5,12 +5,10 @@ context wins, and so does the first ``current-context``; a relative path starts 
 the file and the field, and never the value of a secret field.
 """
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fluxkit.kube.credentials import (
     CertificateFiles,
@@ -24,8 +22,9 @@ from fluxkit.kube.credentials import (
     bearer,
 )
 from fluxkit.kube.errors import ConfigError
+from fluxkit.kube.section import Section, kind_of
 
-__all__ = ["TRUSTED", "Kubeconfig", "ResolvedContext", "Section", "Trust", "credentials_of", "read_files"]
+__all__ = ["TRUSTED", "Kubeconfig", "ResolvedContext", "Trust", "credentials_of", "read_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,65 +37,6 @@ class Trust:
 
 
 TRUSTED: Final = Trust()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One mapping of a kubeconfig with the place it came from; its getters raise :class:`ConfigError`."""
-
-    where: str
-    body: Mapping[str, Any] = field(repr=False)
-    base_dir: Path | None = None
-
-    def error(self, key: str, problem: str) -> ConfigError:
-        return ConfigError(f"{self.where}.{key}: {problem}")
-
-    def text(self, key: str) -> str:
-        value = self.body.get(key)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise self.error(key, f"expected a string, found {_kind(value)}")
-        return value
-
-    def flag(self, key: str) -> bool:
-        value = self.body.get(key)
-        if value is not None and not isinstance(value, bool):
-            raise self.error(key, f"expected true or false, found {_kind(value)}")
-        return bool(value)
-
-    def texts(self, key: str) -> list[str]:
-        value = self.body.get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.error(key, "expected a list of strings")
-        return list(value)
-
-    def text_lists(self, key: str) -> dict[str, list[str]]:
-        inner = self.section(key)
-        return {} if inner is None else {name: inner.texts(name) for name in inner.body}
-
-    def section(self, key: str) -> "Section | None":
-        value = self.body.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, Mapping):
-            raise self.error(key, f"expected a mapping, found {_kind(value)}")
-        return Section(f"{self.where}.{key}", value, self.base_dir)
-
-    def data(self, key: str) -> bytes:
-        text = self.text(key)
-        try:
-            return base64.b64decode("".join(text.split()), validate=True)
-        except (binascii.Error, ValueError):
-            raise self.error(key, "is not base64") from None
-
-    def path(self, key: str) -> str:
-        text = self.text(key)
-        if not text:
-            return ""
-        return str(self.base_dir / text) if self.base_dir is not None else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +62,7 @@ class Kubeconfig:
     @classmethod
     def from_document(cls, doc: object, source: str, base_dir: Path | None) -> "Kubeconfig":
         if not isinstance(doc, Mapping):
-            raise ConfigError(f"{source}: not a kubeconfig: expected a mapping, found {_kind(doc)}")
+            raise ConfigError(f"{source}: not a kubeconfig: expected a mapping, found {kind_of(doc)}")
         kind = doc.get("kind")
         if kind not in (None, "", "Config"):
             raise ConfigError(f'{source}: not a kubeconfig: kind is "{kind}", expected "Config"')
@@ -257,7 +197,7 @@ def _named(whole: Section, plural: str, singular: str) -> dict[str, Section]:
     if entries is None:
         return {}
     if not isinstance(entries, list):
-        raise whole.error(plural, f"expected a list, found {_kind(entries)}")
+        raise whole.error(plural, f"expected a list, found {kind_of(entries)}")
     sections: dict[str, Section] = {}
     for number, entry in enumerate(entries):
         if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
@@ -265,7 +205,7 @@ def _named(whole: Section, plural: str, singular: str) -> dict[str, Section]:
         body = entry.get(singular)
         where = f"{whole.where}: {plural}[{entry['name']}].{singular}"
         if body is not None and not isinstance(body, Mapping):
-            raise ConfigError(f"{where}: expected a mapping, found {_kind(body)}")
+            raise ConfigError(f"{where}: expected a mapping, found {kind_of(body)}")
         sections.setdefault(entry["name"], Section(where, body or {}, whole.base_dir))
     return sections
 
@@ -273,18 +213,3 @@ def _named(whole: Section, plural: str, singular: str) -> dict[str, Section]:
 def _choices(names: Iterable[str]) -> str:
     listed = ", ".join(sorted(names))
     return f" (there are: {listed})" if listed else ""
-
-
-def _kind(value: object) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "a boolean"
-        case str():
-            return "a string"
-        case Mapping():
-            return "a mapping"
-        case list():
-            return "a list"
-    return "a number" if isinstance(value, int | float) else type(value).__name__
