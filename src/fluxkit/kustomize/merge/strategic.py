@@ -11,7 +11,7 @@ from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.merge import associative
 from fluxkit.kustomize.merge.directives import DELETE, REPLACE, list_directive, map_directive
 from fluxkit.kustomize.merge.schema import Schema, SchemaNode
-from fluxkit.kustomize.tree import MISSING, NULL, Node, Scalar, is_null, kind_name, text_of, write
+from fluxkit.kustomize.tree import MISSING, Node, Scalar, is_null, kind_name, text_of, write
 
 __all__ = ["Merger", "merge_patch"]
 
@@ -117,6 +117,3 @@ def _contents(node: Node) -> str:
     from fluxkit.kustomize.tree import plain
 
     return yaml.dump(plain(node))
-
-
-_ = NULL
