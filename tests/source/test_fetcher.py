@@ -272,7 +272,7 @@ async def test_cache_is_bounded_by_bytes(server: Server, tmp_path: Path) -> None
     made = [server.publish(str(n), {"x": bytes([n]) * 1000}) for n in range(3)]
     async with ArtifactFetcher(tmp_path, FetchOptions(cache_bytes=2500)) as fetcher:
         for one in made:
-            async with fetcher.unpacked(one) as tree:
+            with await fetcher.fetch(one) as tree:
                 assert tree.files
         (await fetcher.fetch(made[2])).release()
         assert len(trees(tmp_path)) == 2

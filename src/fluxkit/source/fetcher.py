@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -151,12 +151,6 @@ class ArtifactFetcher:
             self._wanted[digest] -= 1
         await self._evict()
         return lease
-
-    @contextlib.asynccontextmanager
-    async def unpacked(self, artifact: Artifact) -> AsyncIterator[UnpackedTree]:
-        """:meth:`fetch` as an async context manager."""
-        with await self.fetch(artifact) as tree:
-            yield tree
 
     async def _shared(self, digest: str, url: str) -> _Tree:
         # Same digest at another address: its failure is not ours, so the address is part of the key.

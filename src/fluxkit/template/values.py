@@ -23,7 +23,6 @@ numbers gives plain numbers; a function whose Go result is an int64 wraps it aga
 ``class Duration(GoNamed, Int64)`` with ``go_type = "time.Duration"; go_kind = "int64"`` and a ``go_string``.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, ClassVar
@@ -280,8 +279,3 @@ def sorted_items(mapping: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def wrap_int64(value: int) -> Int64:
     """``value`` modulo 2**64, as Go's int64 arithmetic overflows."""
     return Int64((value + (1 << 63)) % (1 << 64) - (1 << 63))
-
-
-def is_negative_zero(value: float) -> bool:
-    """Whether ``value`` is -0.0."""
-    return value == 0 and math.copysign(1, value) < 0

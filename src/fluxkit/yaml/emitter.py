@@ -83,7 +83,7 @@ def _root(value: Any, out: list[str]) -> None:
     kind = type(value)
     if kind is str:
         # Column -1, because there is no space before it.
-        out.append(_string(value, -1, 0, "  ", False).removeprefix(" ") + "\n" * (not _ends_line(value)))
+        out.append(_string(value, -1, "  ", False).removeprefix(" ") + "\n" * (not _ends_line(value)))
     elif value and isinstance(value, dict):
         _mapping(value, "", "", out)
     elif value and isinstance(value, list | tuple):
@@ -107,7 +107,7 @@ def _mapping(mapping: Mapping[str, Any], indent: str, lead: str, out: list[str])
                 out.append(f"{lead}{text}: {value}\n")
             else:
                 column = len(lead) + len(text) + 1
-                out.append(f"{lead}{text}:{_string(value, column, len(indent) + 2, indent + '  ')}\n")
+                out.append(f"{lead}{text}:{_string(value, column, indent + '  ')}\n")
         elif kind is dict or isinstance(value, dict):
             if value:
                 out.append(f"{lead}{text}:\n")
@@ -128,7 +128,7 @@ def _mapping(mapping: Mapping[str, Any], indent: str, lead: str, out: list[str])
 def _complex_entry(key: str, value: Any, indent: str, lead: str, out: list[str]) -> None:
     """A key too long for one line: ``? key`` and, on the next line, ``: value``."""
     deeper = indent + "  "
-    out.append(f"{lead}?{_string(key, len(lead) + 1, len(deeper), deeper)}\n")
+    out.append(f"{lead}?{_string(key, len(lead) + 1, deeper)}\n")
     _item(value, indent, indent + ":", out)
 
 
@@ -145,7 +145,7 @@ def _item(item: Any, indent: str, lead: str, out: list[str]) -> None:
         if _SIMPLE(item) and item not in _WORDS:
             out.append(f"{lead} {item}\n")
         else:
-            out.append(f"{lead}{_string(item, len(lead), len(deeper), deeper)}\n")
+            out.append(f"{lead}{_string(item, len(lead), deeper)}\n")
     elif isinstance(item, dict):
         if item:
             _mapping(item, deeper, lead + " ", out)
@@ -179,7 +179,7 @@ def _atom(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[]"
     if isinstance(value, str):
-        return _string(str(value), 0, 0, "").removeprefix(" ")
+        return _string(str(value), 0, "").removeprefix(" ")
     raise TypeError(f"cannot write {type(value).__name__} as YAML")
 
 
@@ -232,8 +232,8 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"
 
 
-def _string(text: str, column: int, hanging: int, indent: str, newline_follows: bool = True) -> str:
-    """A string behind a space, from ``column`` on; continued lines are indented by ``indent`` (``hanging`` columns).
+def _string(text: str, column: int, indent: str, newline_follows: bool = True) -> str:
+    """A string behind a space, from ``column`` on; continued lines are indented by ``indent``.
 
     Without the newline that the caller writes behind it: a literal block that ends a line leaves its last one out.
     """
