@@ -91,6 +91,25 @@ interrupted. It needs no container: it works from any machine that reaches the A
 @flag("--max-retry-delay", type=DURATION, default=900.0, help="the longest delay between retries")
 @flag("--interval-jitter-percentage", type=INT, default=5, help="percentage of jitter applied to intervals")
 @flag("--graceful-shutdown-timeout", type=DURATION, default=30.0, help="how long running reconciles may take to end")
+@switch("--enable-leader-election", help="work only while no other process of the same controllers does")
+@switch(
+    "--leader-election-release-on-cancel",
+    default=True,
+    help="let another process work at once when this one ends in good order",
+)
+@flag(
+    "--leader-election-lease-duration",
+    type=DURATION,
+    default=35.0,
+    help="how long a process that has stopped renewing its lease is still taken for the leader",
+)
+@flag(
+    "--leader-election-renew-deadline",
+    type=DURATION,
+    default=30.0,
+    help="how long the leader tries to renew its lease before it gives up",
+)
+@flag("--leader-election-retry-period", type=DURATION, default=5.0, help="the pause between attempts")
 @switch(
     "--watch-all-namespaces", default=True, help="watch for resources in all namespaces, if false only in --namespace"
 )
@@ -149,11 +168,12 @@ def controllers(settings: Settings, /, **flags: Any) -> None:
 def _run(options: "ControllersOptions") -> None:
     from fluxkit.controllers.app import run
     from fluxkit.kube import errors
+    from fluxkit.runtime import LeadershipLost
     from fluxkit.source import StorageError
 
     try:
         run(options)
-    except (errors.ConfigError, StorageError) as error:
+    except (errors.ConfigError, LeadershipLost, StorageError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"the controllers cannot start: {error}") from error

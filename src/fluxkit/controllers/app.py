@@ -31,7 +31,18 @@ from fluxkit.controllers.triggers import (
 )
 from fluxkit.kube import CacheEvent, Client, ClusterConfig
 from fluxkit.objects import GroupVersionKind, ObjectKey, ObjectRef
-from fluxkit.runtime import Controller, EventRecorder, IntervalJitter, Manager, StopSignals, Trigger, WorkerPool
+from fluxkit.runtime import (
+    Controller,
+    EventRecorder,
+    IntervalJitter,
+    LeaderElection,
+    Manager,
+    Part,
+    StopSignals,
+    Trigger,
+    WorkerPool,
+    election_id,
+)
 from fluxkit.runtime import logging as controller_logging
 from fluxkit.runtime.predicates import resource_version_changed
 from fluxkit.source import ArtifactFetcher, ArtifactServer, FetchOptions, Storage
@@ -90,9 +101,28 @@ class _Process:
         self._jitter = IntervalJitter(options.interval_jitter_percentage)
         self._scratch = Path(tempfile.gettempdir()) / f"fluxkit-{os.getuid()}"
 
+    def _part(self, controller: str) -> Part:
+        """What leads by itself, under the name that upstream's program has for its Lease."""
+        options = self._options
+        if not options.enable_leader_election:
+            return self._manager.part(controller)
+        lease = election_id(controller, options.watch_label_selector)
+        election = LeaderElection(
+            self._client,
+            lease,
+            options.runtime_namespace,
+            lease_duration=options.leader_election_lease_duration,
+            renew_deadline=options.leader_election_renew_deadline,
+            retry_period=options.leader_election_retry_period,
+            release_on_cancel=options.leader_election_release_on_cancel,
+            on_change=self._manager.metrics.leader.labels(lease).set,
+        )
+        return self._manager.part(controller, election)
+
     async def add_source_controller(self) -> None:
         options, caches = self._options, self._manager.caches
-        storage = await self._open_storage()
+        part = self._part("source-controller")
+        storage = self._storage(part)
         git = await self._stack.enter_async_context(GitClient(self._scratch / "mirrors"))
         reconciler = GitRepositoryReconciler(
             self._client,
@@ -103,7 +133,7 @@ class _Process:
             self._jitter,
             requeue_dependency=options.requeue_dependency,
         )
-        self._manager.add(
+        part.add(
             Controller(
                 "gitrepository",
                 GitRepository.GVK,
@@ -116,7 +146,8 @@ class _Process:
             )
         )
 
-    async def _open_storage(self) -> Storage:
+    def _storage(self, part: Part) -> Storage:
+        """The storage, which is touched and served only by the process that leads."""
         options = self._options
         host, _, port = options.storage_addr.rpartition(":")
         storage = Storage(
@@ -126,11 +157,15 @@ class _Process:
             retention_records=options.artifact_retention_records,
             algorithm=options.artifact_digest_algo,
         )
-        await storage.sweep()
-        server = ArtifactServer(storage, host=host or "0.0.0.0", port=int(port))
-        await self._stack.enter_async_context(server)
-        if not options.storage_adv_addr:
-            storage.advertised = _advertised(host, server.address.rpartition(":")[2])
+
+        async def serve() -> None:
+            await storage.sweep()
+            server = ArtifactServer(storage, host=host or "0.0.0.0", port=int(port))
+            await self._stack.enter_async_context(server)
+            if not options.storage_adv_addr:
+                storage.advertised = _advertised(host, server.address.rpartition(":")[2])
+
+        part.prepare(serve)
         return storage
 
     async def add_kustomize_controller(self) -> None:
@@ -216,7 +251,7 @@ class _Process:
             fields = {"owner": str(owner), "object": str(ref), "other": other}
             controller.log.info("object is claimed by another Kustomization", fields)
 
-        self._manager.add(controller)
+        self._part("kustomize-controller").add(controller)
 
     def _recorder(self, controller: str) -> EventRecorder:
         recorder = EventRecorder(self._client, controller, self._options.events_addr)

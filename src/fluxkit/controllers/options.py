@@ -53,6 +53,11 @@ class ControllersOptions:
     requeue_dependency: float = 30.0
     interval_jitter_percentage: int = 5
     graceful_shutdown_timeout: float = 30.0
+    enable_leader_election: bool = False
+    leader_election_release_on_cancel: bool = True
+    leader_election_lease_duration: float = 35.0
+    leader_election_renew_deadline: float = 30.0
+    leader_election_retry_period: float = 5.0
     no_cross_namespace_refs: bool = False
     default_service_account: str = ""
     feature_gates: Mapping[str, bool] = field(default_factory=dict)

@@ -19,8 +19,9 @@ from fluxkit.runtime.election import LeaderElection, election_id
 from fluxkit.runtime.events import EventRecorder
 from fluxkit.runtime.jitter import IntervalJitter
 from fluxkit.runtime.logging import Logger, get_logger
-from fluxkit.runtime.manager import LeadershipLost, Manager, Service, StopSignals
+from fluxkit.runtime.manager import LeadershipLost, Manager, StopSignals
 from fluxkit.runtime.metrics import Metrics
+from fluxkit.runtime.part import Part, Service
 from fluxkit.runtime.patcher import ConditionConflict, SerialPatcher
 from fluxkit.runtime.queue import WorkQueue
 from fluxkit.runtime.reconcile import Reconciler, Result, Run, Superseded, TerminalError, Trigger
@@ -44,6 +45,7 @@ __all__ = [
     "Logger",
     "Manager",
     "Metrics",
+    "Part",
     "Reconciler",
     "Result",
     "Run",

@@ -1,8 +1,9 @@
 """The manager: starts what a process consists of, and ends it in good order.
 
-Probes and metrics come first, then (with leader election) the lease, then services and controllers, each on its own: a
-controller whose caches do not sync holds up no other. The end is orderly: runs are cancelled and waited for up to the
-graceful timeout, events are drained, caches and endpoints close, the lease is released.
+Probes and metrics come first, then (with leader election) the leases, then services and controllers, each on its own: a
+controller whose caches do not sync holds up no other, nor does a part of the process that another process leads. The
+end is orderly: runs are cancelled and waited for up to the graceful timeout, events are drained, leases are released,
+caches and endpoints close.
 
 Upstream: controller-runtime ``pkg/manager`` as fluxcd's ``main.go`` files configure it.
 """
@@ -10,43 +11,26 @@ Upstream: controller-runtime ``pkg/manager`` as fluxcd's ``main.go`` files confi
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from fluxkit.kube import CacheRegistry, Client
 from fluxkit.runtime.controller import Controller
 from fluxkit.runtime.logging import get_logger
 from fluxkit.runtime.metrics import Metrics
+from fluxkit.runtime.part import Leadership, Part, Service
 from fluxkit.runtime.serve import Endpoints
 
-__all__ = ["Drainable", "Leadership", "LeadershipLost", "Manager", "Service", "StopSignals"]
+__all__ = ["Drainable", "LeadershipLost", "Manager", "StopSignals"]
 
 _DRAIN_TIMEOUT = 5.0
-
-
-class Service(Protocol):
-    """A part of the process that runs until it is cancelled, for example the artifact server."""
-
-    async def run(self) -> None: ...
 
 
 class Drainable(Protocol):
     """Something with a backlog that is worth a few seconds at shutdown, for example an event recorder."""
 
     async def drain(self, timeout: float) -> None: ...
-
-
-class Leadership(Protocol):
-    """An election that decides which of several processes works."""
-
-    async def acquire(self) -> None: ...
-
-    async def hold(self) -> None:
-        """Keeps the leadership; returns or raises only when it is lost."""
-        ...
-
-    async def release(self) -> None: ...
 
 
 class LeadershipLost(Exception):
@@ -78,20 +62,22 @@ class Manager:
             metrics.count_requests(client)
         self.metrics = metrics
         self.endpoints = Endpoints(self.metrics, metrics_addr=metrics_addr, health_addr=health_addr)
-        self.controllers: list[Controller] = []
         self._graceful_timeout = graceful_timeout
-        self._election = election
-        self._services: list[Service] = list(services)
+        self._parts = [Part("manager", election)]
         self._drainables: list[Drainable] = []
         self._log = get_logger()
+        for service in services:
+            self._parts[0].add_service(service)
 
     def add(self, controller: Controller) -> None:
         """Adds a controller; must be called before :meth:`run`."""
-        self.controllers.append(controller)
+        self._parts[0].add(controller)
 
-    def add_service(self, service: Service) -> None:
-        """Adds a service that runs while the manager leads."""
-        self._services.append(service)
+    def part(self, name: str, election: Leadership | None = None) -> Part:
+        """Adds a part that leads by itself; must be called before :meth:`run`."""
+        part = Part(name, election)
+        self._parts.append(part)
+        return part
 
     def drain_at_shutdown(self, drainable: Drainable) -> None:
         self._drainables.append(drainable)
@@ -103,38 +89,36 @@ class Manager:
         """
         await self.endpoints.start()
         try:
-            if self._election is not None and not await _before(self._election.acquire(), stop):
-                return
             try:
-                await self._lead(stop)
+                await self._work(stop)
             finally:
-                if self._election is not None:
-                    await self._election.release()
+                for part in self._parts:
+                    await part.release()
         finally:
             await self.caches.stop()
             await self.endpoints.stop()
 
-    async def _lead(self, stop: asyncio.Event) -> None:
-        tasks = [
-            *(asyncio.create_task(service.run(), name=type(service).__name__) for service in self._services),
-            *(
-                asyncio.create_task(controller.run(self.client, self.caches, self.metrics), name=controller.name)
-                for controller in self.controllers
-            ),
-        ]
-        if self._election is not None:
-            tasks.append(asyncio.create_task(self._election.hold(), name="leader election"))
-        stopped = asyncio.create_task(stop.wait())
+    async def _work(self, stop: asyncio.Event) -> None:
+        beginning = {asyncio.create_task(part.begin(), name=f"start of {part.name}"): part for part in self._parts}
+        tasks: list[asyncio.Task[None]] = []
         ended: list[asyncio.Task[None]] = []
+        stopped = asyncio.create_task(stop.wait())
         try:
             # nothing but the stop ends in normal operation: any other end is a failure of the whole process
-            await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            ended = [task for task in tasks if task.done()]
+            while not ended and not stopped.done():
+                await asyncio.wait({stopped, *beginning, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+                ended = [task for task in tasks if task.done()]
+                for begun in [task for task in beginning if task.done()]:
+                    part = beginning.pop(begun)
+                    if _failure(begun) is not None:
+                        ended.append(begun)
+                    elif not stopped.done():
+                        tasks += part.start(self.client, self.caches, self.metrics)
         finally:
             stopped.cancel()
             lost = any(isinstance(_failure(task), LeadershipLost) for task in ended)
             # without the lease another process works already: nothing here may take time to end
-            await self._end(tasks, 0.0 if lost else self._graceful_timeout)
+            await self._end([*beginning, *tasks], 0.0 if lost else self._graceful_timeout)
         for task in ended:
             await task
             raise RuntimeError(f"{task.get_name()} ended unexpectedly")
@@ -158,22 +142,6 @@ class Manager:
 
 def _failure(task: "asyncio.Task[None]") -> BaseException | None:
     return task.exception() if task.done() and not task.cancelled() else None
-
-
-async def _before(operation: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Awaits the operation unless stopped; tells whether it completed."""
-    work = asyncio.ensure_future(operation)
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopped.cancel()
-    if work.done():
-        work.result()
-        return True
-    work.cancel()
-    await asyncio.wait({work})
-    return False
 
 
 class StopSignals:
