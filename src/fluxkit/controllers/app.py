@@ -16,6 +16,7 @@ from typing import TextIO
 from fluxkit.api import GitRepository, Kustomization
 from fluxkit.apply import DriftWatch, StatusWatcher
 from fluxkit.controllers.attempt import Services
+from fluxkit.controllers.building import Builder
 from fluxkit.controllers.gitaccess import GitAccess
 from fluxkit.controllers.gitrepository import GitRepositoryReconciler
 from fluxkit.controllers.kustomization import KustomizationReconciler
@@ -189,7 +190,7 @@ class _Process:
         services = Services(
             client=self._client,
             fetcher=fetcher,
-            workers=workers,
+            builder=Builder(self._client, workers, options),
             drift=drift,
             watcher=await enter(StatusWatcher(self._client, managed_label=_OWNER_LABEL)),
             targets=Targets(

@@ -8,15 +8,10 @@ Steps, order, reasons and texts follow fluxcd/kustomize-controller ``reconcile``
 is that objects are in the inventory before they are created: no crash and no failure can leave orphans.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import orjson
-
-from fluxkit.api.kustomize import KustomizationSpec
 from fluxkit.api.meta import Selector
-from fluxkit.api.resource import encode_part
 from fluxkit.apply import (
     AppliedState,
     ApplyFailed,
@@ -39,22 +34,21 @@ from fluxkit.apply import (
     Target as IgnoreTarget,
 )
 from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed
+from fluxkit.controllers.building import Build, Builder, check_encryption
 from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.health import HealthCheck, health_refs
 from fluxkit.controllers.healthexprs import HealthExpressions
 from fluxkit.controllers.inputs import TreeIndex, TreeIndexes, fingerprint
-from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.manifests import Manifests
 from fluxkit.controllers.memory import BuildRecord, Memory
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.sources import Source
 from fluxkit.controllers.targets import Target, TargetError, Targets
-from fluxkit.controllers.variables import VariablesError, load_variables
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NoMatch
-from fluxkit.objects import Object, ObjectKey, ObjectRef, annotations_of, gvk_of, ref_of, subject
-from fluxkit.runtime import Run, Superseded, WorkerError, WorkerPool, conditions
+from fluxkit.objects import Object, ObjectKey, ObjectRef, ref_of
+from fluxkit.runtime import Run, Superseded, conditions
 from fluxkit.source import ArtifactFetcher, ArtifactNotFound, SourceError, UnpackedTree
-from fluxkit.source.paths import secure_join
 
 __all__ = ["Attempt", "FetchSuperseded", "Services"]
 
@@ -69,7 +63,7 @@ class Services:
 
     client: Client
     fetcher: ArtifactFetcher
-    workers: WorkerPool
+    builder: Builder
     drift: DriftWatch[ObjectKey]
     watcher: StatusWatcher
     targets: Targets
@@ -113,20 +107,19 @@ class Attempt:
         if not settled:
             self._status.begin()
         with await self._fetch() as tree:
-            path = self._resolve_path(tree)
+            path = await self._services.builder.resolve_path(self._ks, tree)
             self._ks.status.last_attempted_revision = self._status.revision
-            variables = await self._load_variables()
-            request = self._request_digest(variables)
+            build = await self._services.builder.prepare(self._ks, path)
             index = self._services.indexes.of(tree.digest, tree.files)
-            unchanged = settled and self._is_unchanged(request, index)
-            manifests = None if unchanged else await self._build(tree, path, variables)
+            unchanged = settled and self._is_unchanged(build.request, index)
+            manifests = None if unchanged else await self._build(build, tree)
         try:
             if manifests is None:
                 return await self._keep()
             async with self._services.targets.open(self._ks) as target:
                 with self._services.drift.writing(self._run.key):
                     changes = await self._apply(target, manifests)
-                    self._remember(target, BuildRecord.of(request, manifests, index), changes)
+                    self._remember(target, BuildRecord.of(build.request, manifests, index), changes)
                 refs = health_refs(self._ks, changes.refs(skipped=False))
                 await self._wait_healthy(target, refs, manifests, changes)
         except TargetError as error:
@@ -153,12 +146,6 @@ class Attempt:
             and record.fingerprint == fingerprint(record.inputs, index)
             and all(self._services.drift.unchanged(state) for state in self._memory.applied)
         )
-
-    def _request_digest(self, variables: Mapping[str, str]) -> str:
-        """Over everything that decides about the objects besides the files of the source."""
-        strict = self._services.options.gate("StrictPostBuildSubstitutions")
-        parts = [encode_part(self._ks.spec), dict(variables), strict]
-        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     async def _keep(self) -> bool:
         """The objects are as the source wants them at this revision, too: record it, unless they fell ill."""
@@ -187,45 +174,11 @@ class Attempt:
         except SourceError as error:
             raise StepFailed("ArtifactFailed", str(error)) from error
 
-    def _resolve_path(self, tree: UnpackedTree) -> str:
-        """``spec.path`` relative to the root of the source, wherever it tries to lead."""
-        wanted = self._ks.spec.path
-        try:
-            relative = secure_join(tree.path, wanted).relative_to(tree.path).as_posix().removeprefix(".")
-        except SourceError as error:
-            raise StepFailed("ArtifactFailed", str(error)) from error
-        if relative and relative not in tree.directories:
-            found = "it is a file" if relative in tree.files else "no such directory in the source"
-            raise StepFailed("ArtifactFailed", f"kustomization path not found: {wanted}: {found}")
-        return relative
-
-    async def _load_variables(self) -> dict[str, str]:
-        try:
-            return await load_variables(self._services.client, self._ks)
-        except VariablesError as error:
-            raise StepFailed("BuildFailed", str(error)) from error
-
-    async def _build(self, tree: UnpackedTree, path: str, variables: Mapping[str, str]) -> Manifests:
+    async def _build(self, build: Build, tree: UnpackedTree) -> Manifests:
         self._status.begin()
         self._status.step("Building manifests")
-        options = self._services.options
-        request = BuildRequest(
-            root=tree.path,
-            path=path,
-            spec=self._ks.spec,
-            variables=variables,
-            strict_substitutions=options.gate("StrictPostBuildSubstitutions"),
-            allow_remote_bases=not options.no_remote_bases,
-        )
-        try:
-            manifests = await self._services.workers.run(build_manifests, request, timeout=options.build_timeout)
-        except BuildFailed as error:
-            raise StepFailed("BuildFailed", str(error)) from error
-        except WorkerError as error:
-            raise StepFailed("BuildFailed", f"kustomize build failed: {error}") from error
-        for obj in manifests.objects:
-            if _is_encrypted(obj):
-                raise StepFailed("ReconciliationFailed", _encrypted_text(obj, self._ks.spec))
+        manifests = await self._services.builder.run(build, tree)
+        check_encryption(manifests, self._ks.spec)
         return manifests
 
     # --- apply and prune ---
@@ -352,17 +305,3 @@ def _ignore_target(selector: Selector | None) -> IgnoreTarget | None:
         label_selector=selector.label_selector,
         annotation_selector=selector.annotation_selector,
     )
-
-
-def _is_encrypted(obj: Object) -> bool:
-    """Whether a Secret still carries SOPS metadata and has not opted out of decryption."""
-    gvk = gvk_of(obj)
-    if gvk.group or gvk.kind != "Secret" or "sops" not in obj:
-        return False
-    return annotations_of(obj).get("kustomize.toolkit.fluxcd.io/decrypt", "").lower() != "disabled"
-
-
-def _encrypted_text(obj: Object, spec: KustomizationSpec) -> str:
-    if spec.decryption is None:
-        return f"{subject(obj)} is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
-    return f"{subject(obj)} is SOPS encrypted, and this version of fluxkit cannot decrypt yet"

@@ -1,0 +1,114 @@
+"""From an unpacked source to the objects of a Kustomization: path, variables, build.
+
+What is read here is read with the controller's own rights, in the namespace of the Kustomization; the build itself runs
+in a worker process. Errors carry the reasons and texts of fluxcd/kustomize-controller ``reconcile`` and ``build``.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from fluxkit.api import Kustomization
+from fluxkit.api.kustomize import KustomizationSpec
+from fluxkit.api.resource import encode_part
+from fluxkit.controllers.attempt_status import StepFailed
+from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.variables import VariablesError, load_variables
+from fluxkit.kube import Client
+from fluxkit.objects import Object, annotations_of, gvk_of, subject
+from fluxkit.runtime import WorkerError, WorkerPool
+from fluxkit.source import SourceError, UnpackedTree
+from fluxkit.source.paths import secure_join
+
+__all__ = ["Build", "Builder", "check_encryption"]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build that can be run: all that it depends on besides the files of the source is known."""
+
+    kustomization: Kustomization
+    path: str
+    """Relative to the root of the source, as resolved from ``spec.path``."""
+    variables: Mapping[str, str]
+    request: str
+    """Digest over everything that decides about the objects besides the files."""
+
+
+class Builder:
+    """Builds Kustomizations. Its methods raise :class:`StepFailed`."""
+
+    def __init__(self, client: Client, workers: WorkerPool, options: ControllersOptions) -> None:
+        self._client = client
+        self._workers = workers
+        self._options = options
+
+    async def resolve_path(self, kustomization: Kustomization, tree: UnpackedTree) -> str:
+        """``spec.path`` relative to the root of the source, wherever it tries to lead."""
+        wanted = kustomization.spec.path
+        try:
+            # follows links, one call to the file system for each part of the path
+            joined = await asyncio.to_thread(secure_join, tree.path, wanted)
+        except SourceError as error:
+            raise StepFailed("ArtifactFailed", str(error)) from error
+        relative = joined.relative_to(tree.path).as_posix().removeprefix(".")
+        if relative and relative not in tree.directories:
+            found = "it is a file" if relative in tree.files else "no such directory in the source"
+            raise StepFailed("ArtifactFailed", f"kustomization path not found: {wanted}: {found}")
+        return relative
+
+    async def prepare(self, kustomization: Kustomization, path: str) -> Build:
+        """Reads what the build needs from the cluster."""
+        try:
+            variables = await load_variables(self._client, kustomization)
+        except VariablesError as error:
+            raise StepFailed("BuildFailed", str(error)) from error
+        parts = [encode_part(kustomization.spec), variables, self._strict]
+        request = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return Build(kustomization, path, variables, request)
+
+    async def run(self, build: Build, tree: UnpackedTree) -> Manifests:
+        options = self._options
+        request = BuildRequest(
+            root=tree.path,
+            path=build.path,
+            spec=build.kustomization.spec,
+            variables=build.variables,
+            strict_substitutions=self._strict,
+            allow_remote_bases=not options.no_remote_bases,
+        )
+        try:
+            return await self._workers.run(build_manifests, request, timeout=options.build_timeout)
+        except BuildFailed as error:
+            raise StepFailed("BuildFailed", str(error)) from error
+        except WorkerError as error:
+            raise StepFailed("BuildFailed", f"kustomize build failed: {error}") from error
+
+    @property
+    def _strict(self) -> bool:
+        return self._options.gate("StrictPostBuildSubstitutions")
+
+
+def check_encryption(manifests: Manifests, spec: KustomizationSpec) -> None:
+    """Raises :class:`StepFailed` for a Secret that is still encrypted: nothing of it may reach the cluster."""
+    for obj in manifests.objects:
+        if _is_encrypted(obj):
+            raise StepFailed("ReconciliationFailed", _encrypted_text(obj, spec))
+
+
+def _is_encrypted(obj: Object) -> bool:
+    """Whether a Secret still carries SOPS metadata and has not opted out of decryption."""
+    gvk = gvk_of(obj)
+    if gvk.group or gvk.kind != "Secret" or "sops" not in obj:
+        return False
+    return annotations_of(obj).get("kustomize.toolkit.fluxcd.io/decrypt", "").lower() != "disabled"
+
+
+def _encrypted_text(obj: Object, spec: KustomizationSpec) -> str:
+    if spec.decryption is None:
+        return f"{subject(obj)} is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
+    return f"{subject(obj)} is SOPS encrypted, and this version of fluxkit cannot decrypt yet"
