@@ -3,6 +3,9 @@
 One metadata-only watch per kind in use covers all owners. It selects objects that carry the owner label: an object that
 loses its label leaves the watch, which is a deletion from the owner's point of view. Our own writes, status updates and
 writes to fields that are not ours change no fingerprint (:mod:`fluxkit.apply.state`) and are not reported.
+
+Who may not watch a kind in the whole cluster watches it in the namespaces that have objects of it. Where that is not
+allowed either, nothing is reported, and nothing counts as unchanged: the objects are asked about at every run.
 """
 
 import asyncio
@@ -22,6 +25,8 @@ __all__ = ["DriftWatch"]
 
 OwnerKey = TypeVar("OwnerKey", bound=Hashable)
 Identity = tuple[str, str, str, str]
+_Place = tuple[GroupVersionKind, str]
+"""What one watch covers: a kind, in one namespace or in all."""
 
 # Against another controller that insists, correcting faster than this helps nobody.
 _BURST = 5
@@ -66,7 +71,9 @@ class DriftWatch(Generic[OwnerKey]):
         self._any_owner = Owner("", "", group=group, field_manager=field_manager)
         self._cleanup = cleanup or CleanupRules.for_manager(field_manager)
         self._watches = SharedWatches(client, linger=0.0)
-        self._kinds: dict[GroupVersionKind, _Kind] = {}
+        self._kinds: dict[_Place, _Kind] = {}
+        self._narrow: set[GroupVersionKind] = set()
+        """Kinds that may not be watched in all namespaces at once."""
         self._states: dict[OwnerKey, AppliedState] = {}
         self._owners: dict[Identity, set[OwnerKey]] = {}
         self._reported: set[tuple[OwnerKey, Identity]] = set()
@@ -98,12 +105,11 @@ class DriftWatch(Generic[OwnerKey]):
             if old.ref not in state:
                 self._untrack(owner, old)
         for new in state:
-            kind = self._kinds.get(new.ref.gvk) or self._start(new.ref.gvk)
-            kind.tracked[new.ref.key] = new.ref.identity
+            self._kind_of(new.ref).tracked[new.ref.key] = new.ref.identity
             self._owners.setdefault(new.ref.identity, set()).add(owner)
             self._settle(owner, new.ref.identity)
         for new in state:
-            self._look(self._kinds[new.ref.gvk], owner, new)
+            self._look(self._kind_of(new.ref), owner, new)
         self._stop_unused()
 
     @contextmanager
@@ -118,7 +124,7 @@ class DriftWatch(Generic[OwnerKey]):
         finally:
             self._writing.discard(owner)
             for state in self._states.get(owner, AppliedState()):
-                kind = self._kinds.get(state.ref.gvk)
+                kind = self._kinds.get(self._place(state.ref.gvk, state.ref.key))
                 if kind is not None:
                     self._look(kind, owner, state)
 
@@ -154,26 +160,53 @@ class DriftWatch(Generic[OwnerKey]):
 
     def _is_gone(self, owner: OwnerKey, state: ObjectState) -> bool:
         """Whether an object that the watch does not know has left, and is not merely too new for it."""
-        kind = self._kinds.get(state.ref.gvk)
+        kind = self._kinds.get(self._place(state.ref.gvk, state.ref.key))
         left = kind is not None and kind.tombstones.get(state.ref.key) == state.live.uid
         return left or (owner, state.ref.identity) in self._reported
 
     def _seen(self, ref: ObjectRef) -> Fingerprint | None:
-        kind = self._kinds.get(ref.gvk)
-        return kind.fingerprints.get(ref.key) if kind is not None and kind.watch.synced else None
+        kind = self._kinds.get(self._place(ref.gvk, ref.key))
+        if kind is None or not kind.watch.synced or kind.watch.refused:
+            return None
+        return kind.fingerprints.get(ref.key)
 
-    def _start(self, gvk: GroupVersionKind) -> _Kind:
-        watch = self._watches.acquire(Scope(gvk, "", self._any_owner.name_label, metadata_only=True))
-        kind = self._kinds[gvk] = _Kind(watch)
+    def _place(self, gvk: GroupVersionKind, key: ObjectKey) -> _Place:
+        return gvk, key.namespace if gvk in self._narrow else ""
+
+    def _kind_of(self, ref: ObjectRef) -> _Kind:
+        place = self._place(ref.gvk, ref.key)
+        if place not in self._kinds:
+            self._start(place)
+            place = self._place(ref.gvk, ref.key)  # it may be known already that the kind has to be watched narrowly
+        return self._kinds.get(place) or self._start(place)
+
+    def _start(self, place: _Place) -> _Kind:
+        watch = self._watches.acquire(Scope(*place, self._any_owner.name_label, metadata_only=True))
+        kind = self._kinds[place] = _Kind(watch)
         watch.observe(lambda key, old, new: self._heard(kind, key, old, new))
         watch.listen_sync(lambda: self._synced(kind))
+        watch.listen_refusal(lambda: self._refused(place))
         return kind
 
+    def _refused(self, place: _Place) -> None:
+        """Namespaces of their own may be allowed where all at once are not."""
+        gvk, namespace = place
+        kind = self._kinds.get(place)
+        if namespace or kind is None or gvk in self._narrow or not all(key.namespace for key in kind.tracked):
+            return
+        self._narrow.add(gvk)
+        self._watches.release(self._kinds.pop(place).watch)
+        tracked, kind.tracked = kind.tracked, {}
+        for key, identity in tracked.items():
+            narrow = self._place(gvk, key)
+            (self._kinds.get(narrow) or self._start(narrow)).tracked[key] = identity
+
     def _stop_unused(self) -> None:
-        for gvk, kind in list(self._kinds.items()):
+        for place, kind in list(self._kinds.items()):
             if not kind.tracked:
-                del self._kinds[gvk]
+                del self._kinds[place]
                 self._watches.release(kind.watch)
+        self._narrow &= {gvk for gvk, _ in self._kinds}
 
     def _untrack(self, owner: OwnerKey, state: ObjectState) -> None:
         identity = state.ref.identity
@@ -183,7 +216,7 @@ class DriftWatch(Generic[OwnerKey]):
         owners.discard(owner)
         if not owners:
             self._owners.pop(identity, None)
-            kind = self._kinds.get(state.ref.gvk)
+            kind = self._kinds.get(self._place(state.ref.gvk, state.ref.key))
             if kind is not None:
                 kind.tracked.pop(state.ref.key, None)
 

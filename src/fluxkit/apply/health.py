@@ -3,10 +3,14 @@
 One watch per kind and scope serves everybody who waits through one :class:`StatusWatcher`; nothing polls. Objects that
 can be judged without a watch are: those that were just written, those that a drift watch knows to be the version that
 was healthy before, and a few that one read each settles.
+
+Who may not watch a kind in the whole cluster watches it in a namespace; objects that may not be watched at all are read
+now and then, as upstream does with all objects.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from fluxkit.apply.concurrency import map_bounded
@@ -32,6 +36,8 @@ _WITHOUT_STATUS = frozenset({("", "Secret"), ("", "ConfigMap"), ("batch", "CronJ
 # Up to this many objects of one scope are read one by one before a watch lists the scope as a whole.
 _FEW = 8
 _READERS = 4
+# Seconds between two looks at what cannot be watched; upstream's interval for everything.
+_POLL = 2.0
 _MEMORY = 50_000
 
 
@@ -76,6 +82,8 @@ class StatusWatcher:
         self._managed_label = managed_label
         self._watches = SharedWatches(client, linger=linger)
         self._healthy: dict[Identity, tuple[str, int]] = {}
+        self._narrow: set[GroupVersionKind] = set()
+        """Kinds that may not be watched in all namespaces at once."""
 
     async def __aenter__(self) -> "StatusWatcher":
         return self
@@ -155,20 +163,25 @@ class StatusWatcher:
             return
         changed = asyncio.Event()
         shared = self._watches.acquire(Scope(ref.gvk, ref.namespace, metadata_only=True))
-        stop = shared.listen(ref.key, changed.set)
+        stop, stop_refusals = shared.listen(ref.key, changed.set), shared.listen_refusal(changed.set)
         try:
             while True:
                 changed.clear()
-                if shared.synced:
+                if shared.synced and not shared.refused:
                     found = shared.get(ref.key)
                     if found is not None and metadata_of(found).get("uid") != uid:
                         return
                     # The cache may not have heard of the object yet; only the server knows that it is gone.
                     if found is None and not await self._exists(ref, uid):
                         return
-                await changed.wait()
+                elif shared.refused and not await self._exists(ref, uid):
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL if shared.refused else None):
+                        await changed.wait()
         finally:
             stop()
+            stop_refusals()
             self._watches.release(shared)
 
     async def _exists(self, ref: ObjectRef, uid: str) -> bool:
@@ -184,7 +197,7 @@ class StatusWatcher:
     def _scope(self, gvk: GroupVersionKind, namespace: str, managed: bool, whole: bool) -> Scope:
         bare = not whole and (gvk.group, gvk.kind) in _WITHOUT_STATUS
         if managed and self._managed_label:
-            return Scope(gvk, "", self._managed_label, bare)
+            return Scope(gvk, namespace if gvk in self._narrow else "", self._managed_label, bare)
         return Scope(gvk, namespace, "", bare)
 
 
@@ -220,6 +233,8 @@ class _Wait:
         self._changed = asyncio.Event()
         self._definitions_changed = False
         self._definitions: SharedWatch | None = None
+        self._unwatched: set[ObjectRef] = set()
+        self._asked = 0.0
 
     async def run(self, fail_fast: bool, told: Mapping[Identity, Status]) -> None:
         await self._look_once(told)
@@ -230,6 +245,7 @@ class _Wait:
             for ref in sorted(self._dirty):
                 self._judge(ref)
             self._dirty.clear()
+            await self._ask_unwatched()
 
     def close(self) -> None:
         for undo in self._undo:
@@ -330,14 +346,17 @@ class _Wait:
             if mapping is None:
                 self._unknown.add(ref)
                 continue
-            shared = self._acquire(self._scope_of(ref, mapping))
-            self._followed[ref] = shared
-            self._listen(shared, self._key(ref), ref)
-            self._dirty.add(ref)
-            self._changed.set()
+            self._follow(ref, mapping)
             if ref.identity in self._ttl_jobs:
                 # It may have finished and gone before we listened; the cache cannot tell that from not yet there.
                 await self._read(ref)
+
+    def _follow(self, ref: ObjectRef, mapping: ResourceMapping) -> None:
+        shared = self._acquire(self._scope_of(ref, mapping))
+        self._followed[ref] = shared
+        self._listen(shared, self._key(ref), ref)
+        self._dirty.add(ref)
+        self._changed.set()
 
     def _acquire(self, scope: Scope) -> SharedWatch:
         shared = self._watches.acquire(scope)
@@ -350,6 +369,7 @@ class _Wait:
             self._changed.set()
 
         self._undo.append(shared.listen(key, changed))
+        self._undo.append(shared.listen_refusal(changed))
 
     def _follow_definitions(self) -> None:
         """An unknown kind becomes known when its definition is installed."""
@@ -363,17 +383,24 @@ class _Wait:
 
     async def _wait_for_change(self) -> None:
         delays = [s.recheck_after for s in self.statuses.values() if s.recheck_after is not None]
+        blind = self._definitions is not None and self._definitions.refused
+        if self._unwatched or blind:
+            delays.append(_POLL)
         try:
             async with asyncio.timeout(min(delays) if delays else None):
                 await self._changed.wait()
         except TimeoutError:
             self._dirty.update(ref for ref, status in self.statuses.items() if status.recheck_after is not None)
+            self._definitions_changed = self._definitions_changed or blind
         self._changed.clear()
 
     def _judge(self, ref: ObjectRef) -> None:
         shared = self._followed.get(ref)
+        if shared is not None and shared.refused:
+            shared = self._narrowed(ref, shared)
         if shared is None or not shared.synced:
             return
+        self._unwatched.discard(ref)
         obj = shared.get(self._key(ref))
         if obj is None:
             if ref in self._seen or ref.identity not in self._ttl_jobs:
@@ -386,6 +413,22 @@ class _Wait:
         if status.status is StatusCode.IN_PROGRESS and (ref.gvk.group, ref.gvk.kind) in _WITH_PODS:
             status = self._in_light_of_pods(ref, obj, status)
         self._set(ref, obj, status)
+
+    def _narrowed(self, ref: ObjectRef, refused: SharedWatch) -> SharedWatch | None:
+        """What to follow instead of a watch that is not allowed; None if the object has to be read."""
+        if refused.scope.namespace or not ref.namespace:
+            self._unwatched.add(ref)
+            return None
+        self._owner._narrow.add(refused.scope.gvk)
+        self._follow(ref, self._mappings[ref])
+        return self._followed[ref]
+
+    async def _ask_unwatched(self) -> None:
+        now = asyncio.get_running_loop().time()
+        asked = [ref for ref in self._unwatched if self.statuses[ref].status is not StatusCode.CURRENT]
+        if asked and (now >= self._asked + _POLL or any(self.statuses[ref] == _UNSEEN for ref in asked)):
+            self._asked = now
+            await map_bounded(self._read, asked, _READERS)
 
     def _in_light_of_pods(self, ref: ObjectRef, obj: Object, status: Status) -> Status:
         shared = self._pods.get(ref)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fluxkit.kube import Client, WatchCache
 from fluxkit.kube.cache import CacheEvent
+from fluxkit.kube.errors import Forbidden
 from fluxkit.objects import GroupVersionKind, Object, ObjectKey, key_of
 
 __all__ = ["Observer", "Scope", "SharedWatch", "SharedWatches"]
@@ -42,17 +43,19 @@ class SharedWatch:
         self._listeners: dict[ObjectKey | None, dict[int, Callable[[], None]]] = {}
         self._observers: list[Observer] = []
         self._on_sync: list[Callable[[], None]] = []
+        self._on_refusal: dict[int, Callable[[], None]] = {}
         self._tickets = 0
         self._cache.subscribe(self._heard)
         self._task = asyncio.create_task(self._run(), name=f"watch {scope.gvk}")
         self._task.add_done_callback(lambda _: on_end(self))
 
     async def _run(self) -> None:
-        synced = asyncio.create_task(self._announce_sync())
+        announcing = [asyncio.create_task(self._announce_sync()), asyncio.create_task(self._announce_refusals())]
         try:
             await self._cache.run()
         finally:
-            synced.cancel()
+            for task in announcing:
+                task.cancel()
 
     async def _announce_sync(self) -> None:
         # Objects that are missing from the first list cause no event: everybody has to look once.
@@ -61,6 +64,18 @@ class SharedWatch:
             callback()
         for key in list(self._listeners):
             self._tell(key)
+
+    async def _announce_refusals(self) -> None:
+        while True:
+            await self._cache.wait_for(lambda _: self.refused, None)
+            for callback in list(self._on_refusal.values()):
+                callback()
+            await self._cache.wait_for(lambda _: not self.refused, None)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server does not allow this client to follow the scope; what was seen before may be old."""
+        return isinstance(self._cache.last_error, Forbidden)
 
     @property
     def synced(self) -> bool:
@@ -100,6 +115,19 @@ class SharedWatch:
         """Call back once when the first list has been read."""
         self._on_sync.append(callback)
 
+    def listen_refusal(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back each time that following is refused, also if it is already; returns the function that ends it."""
+        self._tickets += 1
+        ticket = self._tickets
+        self._on_refusal[ticket] = callback
+        if self.refused:
+            callback()
+
+        def stop() -> None:
+            self._on_refusal.pop(ticket, None)
+
+        return stop
+
     def _heard(self, event: CacheEvent) -> None:
         obj = event.new or event.old
         if obj is None:
@@ -130,9 +158,9 @@ class SharedWatches:
         self._stopping: set[asyncio.Task[None]] = set()
 
     def running(self, scope: Scope) -> SharedWatch | None:
-        """The watch of a scope if it runs and has read its first list."""
+        """The watch of a scope if it runs, may run, and has read its first list."""
         shared = self._running.get(scope)
-        return shared if shared is not None and shared.synced else None
+        return shared if shared is not None and shared.synced and not shared.refused else None
 
     def acquire(self, scope: Scope) -> SharedWatch:
         shared = self._running.get(scope)

@@ -132,8 +132,11 @@ class WatchCache:
         while not self.synced:
             await self._change()
 
-    async def wait_for(self, predicate: Callable[["WatchCache"], bool], timeout: float) -> None:
-        """Return when the predicate holds; it is asked now and after every change or failure. Raises TimeoutError."""
+    async def wait_for(self, predicate: Callable[["WatchCache"], bool], timeout: float | None) -> None:
+        """Return when the predicate holds; it is asked now and after every change or failure. Raises TimeoutError.
+
+        ``timeout`` is in seconds; None waits for as long as :meth:`run` runs.
+        """
         async with asyncio.timeout(timeout):
             while not predicate(self):
                 await self._change()
