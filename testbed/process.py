@@ -60,6 +60,21 @@ class BackgroundProcess:
         """``kill -9``."""
         await self._end(signal.SIGKILL)
 
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal and does not wait for what it does."""
+        if (pid := self.pid) is not None:
+            os.kill(pid, number)
+
+    async def ended(self, seconds: float) -> int:
+        """Waits until a process that was started here ends by itself; returns its status."""
+        assert self._process is not None
+        descriptor = os.pidfd_open(self._process.pid)
+        try:
+            await _readable(descriptor, seconds)
+        finally:
+            os.close(descriptor)
+        return self._process.wait()
+
     async def _end(self, number: signal.Signals) -> None:
         pid = self.pid
         if pid is None:

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import tempfile
+import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
@@ -100,6 +101,7 @@ class _Process:
         self._stack = stack
         self._namespace = "" if options.watch_all_namespaces else options.runtime_namespace
         self._jitter = IntervalJitter(options.interval_jitter_percentage)
+        self._identity = f"{socket.gethostname()}_{uuid.uuid4()}"
         self._scratch = Path(tempfile.gettempdir()) / f"fluxkit-{os.getuid()}"
 
     def _part(self, controller: str) -> Part:
@@ -112,6 +114,7 @@ class _Process:
             self._client,
             lease,
             options.runtime_namespace,
+            identity=self._identity,
             lease_duration=options.leader_election_lease_duration,
             renew_deadline=options.leader_election_renew_deadline,
             retry_period=options.leader_election_retry_period,
