@@ -14,7 +14,7 @@ def now() -> datetime:
 
 def format_time(moment: datetime) -> str:
     """``metav1.Time``: ``2006-01-02T15:04:05Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def format_micro_time(moment: datetime) -> str:

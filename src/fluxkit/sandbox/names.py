@@ -5,6 +5,8 @@ Each ``is_*`` function returns the problem in upstream's words, or the empty str
 
 import re
 import secrets
+from random import Random
+from uuid import UUID
 
 __all__ = [
     "GENERATED_SUFFIX_LENGTH",
@@ -15,12 +17,15 @@ __all__ = [
     "is_label_value",
     "is_path_segment",
     "is_qualified_name",
+    "new_uid",
 ]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+
+_random = Random(secrets.randbits(256))
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 GENERATED_SUFFIX_LENGTH = 5
@@ -112,5 +117,9 @@ def is_label_value(value: str) -> str:
 
 def generate_name(base: str) -> str:
     """``generateName``'s base, cut to fit a label, plus five random characters."""
-    suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(GENERATED_SUFFIX_LENGTH))
-    return base[:_MAX_GENERATED_BASE] + suffix
+    return base[:_MAX_GENERATED_BASE] + "".join(_random.choices(_SUFFIX_ALPHABET, k=GENERATED_SUFFIX_LENGTH))
+
+
+def new_uid() -> str:
+    """A random UUID. Uids tell objects apart; they guard nothing, so the system's entropy is not asked for each."""
+    return str(UUID(int=_random.getrandbits(128), version=4))

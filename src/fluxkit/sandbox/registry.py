@@ -7,7 +7,6 @@ client awaits ``store.durable(record.revision)`` first. In-process controllers u
 rules.
 """
 
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -171,7 +170,7 @@ class Registry:
         metadata = obj["metadata"]
         for system in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             metadata.pop(system, None)
-        metadata["uid"] = str(uuid.uuid4())
+        metadata["uid"] = names.new_uid()
         metadata["creationTimestamp"] = format_time(now())
         if namespace:
             metadata["namespace"] = namespace

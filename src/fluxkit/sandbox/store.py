@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import orjson
 
@@ -52,6 +53,10 @@ class Record:
         decoded: Object = orjson.loads(self.body)
         return decoded
 
+    def view(self) -> Object:
+        """The decoded object, shared by everybody who looks at it: nothing below its first level may be changed."""
+        return dict(_decoded(self))
+
     @classmethod
     def of(cls, key: Key, revision: int, obj: Object, body: bytes) -> "Record":
         metadata = obj["metadata"]
@@ -65,6 +70,12 @@ class Record:
             tuple(owner.get("uid", "") for owner in owners) if owners else (),
             "deletionTimestamp" in metadata,
         )
+
+
+@lru_cache(maxsize=512)
+def _decoded(record: Record) -> Object:
+    """Controllers look at the same few objects again and again."""
+    return record.decode()
 
 
 @dataclass(slots=True, eq=False)

@@ -12,6 +12,7 @@ Follows kubernetes-sigs/structured-merge-diff ``fieldpath`` (set.go, serialize.g
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -219,6 +220,7 @@ def _value_order(value: Any) -> tuple[int, Any]:
     return (3, orjson.dumps(value))
 
 
+@lru_cache(maxsize=4096)
 def _order(key: str) -> tuple[int, Any]:
     if key == _SELF:
         return (-1, "")

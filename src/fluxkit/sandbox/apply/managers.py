@@ -4,7 +4,7 @@ Follows kubernetes/apimachinery ``pkg/util/managedfields/internal`` (managedfiel
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fluxkit.sandbox.apply.fieldset import EMPTY, FieldSet, ordered, union
 
@@ -18,8 +18,7 @@ class ManagedFieldsError(ValueError):
     """managedFields that cannot be decoded."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ManagerId:
+class ManagerId(NamedTuple):
     """Identity of an entry. An applier is the same whatever version it applies in; an updater is not."""
 
     manager: str

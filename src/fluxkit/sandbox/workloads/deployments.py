@@ -3,7 +3,6 @@
 Follows kubernetes/kubernetes ``pkg/controller/deployment`` (sync.go, rolling.go, recreate.go, progress.go).
 """
 
-import copy
 from typing import Any
 
 from fluxkit.objects import Object
@@ -13,6 +12,7 @@ from fluxkit.sandbox.workloads.building import (
     controller_of,
     is_pod_active,
     owner_reference,
+    private,
     scaled,
     seconds_since,
     set_condition,
@@ -192,10 +192,10 @@ class Deployments:
             if self._cluster.get(_REPLICA_SETS, deployment["metadata"]["namespace"], f"{name}-{suffix}") is None:
                 break
             salt += "+"
-        template = copy.deepcopy(spec.get("template") or {})
+        template = private(spec.get("template") or {})
         labels = {**((template.get("metadata") or {}).get("labels") or {}), HASH_LABEL: suffix}
         template["metadata"] = {**(template.get("metadata") or {}), "labels": labels}
-        selector = copy.deepcopy(spec.get("selector") or {})
+        selector = private(spec.get("selector") or {})
         selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: suffix}
         rs_spec: dict[str, Any] = {"replicas": 0, "selector": selector, "template": template}
         if spec.get("minReadySeconds"):

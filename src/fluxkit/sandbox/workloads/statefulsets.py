@@ -3,7 +3,6 @@
 Follows kubernetes/kubernetes ``pkg/controller/statefulset``.
 """
 
-import copy
 from typing import Any
 
 from fluxkit.objects import Object, labels_of
@@ -11,6 +10,7 @@ from fluxkit.sandbox.workloads.building import (
     is_pod_ready,
     owner_reference,
     pod_from_template,
+    private,
     template_hash,
     without_zeros,
 )
@@ -99,7 +99,7 @@ class StatefulSets:
                     },
                     "ownerReferences": [owner_reference(stateful)],
                 },
-                "data": {"spec": {"template": {**copy.deepcopy(template), "$patch": "replace"}}},
+                "data": {"spec": {"template": {**private(template), "$patch": "replace"}}},
                 "revision": max((each.get("revision", 0) for each in past), default=0) + 1,
             }
             self._cluster.create(_REVISIONS, revision)
@@ -195,7 +195,7 @@ class StatefulSets:
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": metadata,
-            "spec": copy.deepcopy(template.get("spec") or {}),
+            "spec": private(template.get("spec") or {}),
         }
         self._cluster.create(_CLAIMS, claim)
 

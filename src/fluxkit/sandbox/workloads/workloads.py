@@ -63,7 +63,7 @@ class Workloads:
         resource, key = item
         record = self._store.get(resource, key)
         if record is not None:
-            self._handlers[resource](record.decode())
+            self._handlers[resource](record.view())
 
     def _again(self, resource: str, obj: Object) -> None:
         metadata = obj["metadata"]
@@ -91,7 +91,7 @@ class Workloads:
             if not deleted:
                 self._wake_unready(record)
         elif resource == services.RESOURCE:
-            self._services.note(record.decode(), deleted=deleted)
+            self._services.note(record.view(), deleted=deleted)
         elif resource in (statefulsets.RESOURCE, daemonsets.RESOURCE, jobs.RESOURCE):
             if resource == jobs.RESOURCE:
                 self._wake_owners(record, cronjobs.RESOURCE)
@@ -99,7 +99,7 @@ class Workloads:
                 self._wake_unready(record)
         elif resource == Claims.RESOURCE:
             if deleted:
-                self._claims.released(record.decode())
+                self._claims.released(record.view())
         elif resource == deployments.RESOURCE and not deleted and self._store.count(Autoscalers.RESOURCE):
             for scaler in self._autoscalers.concerning(record.key[0], "Deployment", record.key[1]):
                 self._again(Autoscalers.RESOURCE, scaler)
@@ -116,7 +116,7 @@ class Workloads:
     def _wake_for_pod(self, record: Record, previous: Record | None, deleted: bool) -> None:
         self._wake_owners(record, *_POD_OWNERS)
         if deleted:
-            self._pods.release(record.decode())
+            self._pods.release(record.view())
         namespace = record.key[0]
         names = set(self._services.selecting(namespace, dict(record.labels)))
         if previous is not None and previous.labels != record.labels:
