@@ -10,7 +10,7 @@ import orjson
 
 from fluxkit.api import GitRepository
 from fluxkit.kube import WatchCache
-from testbed import Repository, Rig, git_repository, kustomization
+from testbed import Controllers, Repository, Rig, UpstreamControllers, git_repository, kustomization
 
 __all__ = ["NAMESPACE", "SOURCE", "Bench"]
 
@@ -22,17 +22,34 @@ _DEADLINE = 600.0
 class Bench:
     """An empty cluster, controllers that run, and a repository that nothing follows yet."""
 
-    def __init__(self, rig: Rig, repository: Repository) -> None:
+    def __init__(self, rig: Rig, controllers: Controllers | UpstreamControllers, repository: Repository) -> None:
         self.rig = rig
         self.repository = repository
+        self._controllers = controllers
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, *controller_arguments: str) -> AsyncIterator["Bench"]:
+        """Everything of fluxkit."""
         with tempfile.TemporaryDirectory(prefix="fluxkit-bench-") as directory:
             async with Rig.open(Path(directory), *controller_arguments) as rig:
                 await rig.create_credentials(NAMESPACE)
-                yield cls(rig, await rig.create_repository(SOURCE))
+                yield cls(rig, rig.controllers, await rig.create_repository(SOURCE))
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def upstream(cls, programs: Path) -> AsyncIterator["Bench"]:
+        """The same cluster and repository, with Flux's own controllers at work."""
+        with tempfile.TemporaryDirectory(prefix="fluxkit-bench-") as directory:
+            async with Rig.prepared(Path(directory)) as rig:
+                controllers = UpstreamControllers(programs, rig.cluster.kubeconfig, Path(directory) / "upstream")
+                await controllers.install(rig.client)
+                await controllers.run()
+                try:
+                    await rig.create_credentials(NAMESPACE)
+                    yield cls(rig, controllers, await rig.create_repository(SOURCE))
+                finally:
+                    await controllers.stop()
 
     async def start(self) -> None:
         """Lets the cluster follow the repository: a source, and a Kustomization on its folder ``cluster``."""
@@ -51,7 +68,7 @@ class Bench:
         try:
             await self.rig.kustomizations.wait_for(applied, _DEADLINE)
         except TimeoutError:
-            self.rig.controllers.check()
+            self._controllers.check()
             raise
 
     async def requests(self) -> dict[str, Any]:
@@ -61,9 +78,9 @@ class Bench:
 
     def peak_memory(self) -> float:
         """MiB at their highest, of the controllers and their workers together."""
-        pid = self.rig.controllers.pid
-        assert pid is not None
-        return sum(_high_water(each) for each in [pid, *_children(pid)]) / 1024
+        pids = self._controllers.pids
+        workers = [child for pid in pids for child in _children(pid)]
+        return sum(_high_water(each) for each in [*pids, *workers]) / 1024
 
 
 def _is_ready_at(obj: dict[str, Any], revision: str) -> bool:

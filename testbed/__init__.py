@@ -11,6 +11,7 @@ from testbed.git_server import GitServer
 from testbed.process import BackgroundProcess, ProcessFailed
 from testbed.repository import Repository
 from testbed.rig import Rig, git_repository, kustomization
+from testbed.upstream import UpstreamControllers, upstream_programs
 
 __all__ = [
     "BackgroundProcess",
@@ -20,6 +21,8 @@ __all__ = [
     "ProcessFailed",
     "Repository",
     "Rig",
+    "UpstreamControllers",
     "git_repository",
     "kustomization",
+    "upstream_programs",
 ]

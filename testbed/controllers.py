@@ -17,6 +17,10 @@ class Controllers(BackgroundProcess):
         self._directory = directory
         self._arguments = arguments
 
+    @property
+    def pids(self) -> list[int]:
+        return [] if self.pid is None else [self.pid]
+
     async def run(self) -> None:
         """Starts the process; what it does shows on the cluster."""
         storage = self._directory / "artifacts"

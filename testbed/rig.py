@@ -40,6 +40,17 @@ class Rig:
     @contextlib.asynccontextmanager
     async def open(cls, directory: Path, *controller_arguments: str) -> AsyncIterator["Rig"]:
         """A rig whose parts run, the controllers included; ended at the end."""
+        async with cls.prepared(directory, *controller_arguments) as rig:
+            await rig.controllers.run()
+            try:
+                yield rig
+            finally:
+                await rig.controllers.stop()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def prepared(cls, directory: Path, *controller_arguments: str) -> AsyncIterator["Rig"]:
+        """A rig whose parts run, but for the controllers."""
         rig = cls(directory, *controller_arguments)
         async with contextlib.AsyncExitStack() as stack:
             await rig.cluster.start()
@@ -47,8 +58,6 @@ class Rig:
             await rig.server.run()
             stack.push_async_callback(rig.server.stop)
             async with rig.connected():
-                await rig.controllers.run()
-                stack.push_async_callback(rig.controllers.stop)
                 yield rig
 
     @contextlib.asynccontextmanager

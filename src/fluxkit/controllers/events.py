@@ -32,6 +32,10 @@ class KustomizationEvents:
     def error(self, message: str) -> None:
         self._recorder.warning(self._kustomization, self._reason("error"), message, self._metadata({}))
 
+    def warning(self, reason: str, message: str) -> None:
+        """A warning with a reason of its own, about something that does not decide whether the object is ready."""
+        self._recorder.warning(self._kustomization, reason, message, self._metadata({}))
+
     def _reason(self, fallback: str) -> str:
         return conditions.reason_of(self._kustomization, conditions.READY) or fallback
 

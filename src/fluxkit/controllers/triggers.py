@@ -9,15 +9,27 @@ from collections.abc import Callable, Iterable
 
 from fluxkit.api import DecodeError, Kustomization
 from fluxkit.controllers.dependencies import dependency_keys, in_dependency_order
+from fluxkit.controllers.findings import Finding
 from fluxkit.controllers.sources import source_key
 from fluxkit.kube import CacheEvent, WatchCache
-from fluxkit.objects import Object, ObjectKey, gvk_of, key_of
+from fluxkit.objects import Object, ObjectKey, gvk_of, key_of, metadata_of
 from fluxkit.runtime import conditions
 
-__all__ = ["INDEXERS", "artifact_changed", "became_ready", "configured_by", "dependants_of", "referrers_of"]
+__all__ = [
+    "BY_OBJECT",
+    "BY_SOURCE",
+    "INDEXERS",
+    "artifact_changed",
+    "became_ready",
+    "configured_by",
+    "dependants_of",
+    "referrers_of",
+    "sharers_of",
+]
 
 _BY_CONFIG = "config"
-_BY_SOURCE = "source"
+BY_OBJECT = "object"
+BY_SOURCE = "source"
 _BY_DEPENDENCY = "dependency"
 
 
@@ -53,8 +65,18 @@ def _index_configs(obj: Object) -> Iterable[str]:
     return {f"{kind}/{ObjectKey(namespace, name)}" for kind, name in names}
 
 
-INDEXERS = {_BY_CONFIG: _index_configs, _BY_SOURCE: _index_source, _BY_DEPENDENCY: _index_dependencies}
-"""Indexers for the cache of Kustomizations."""
+def _index_objects(obj: Object) -> Iterable[str]:
+    inventory = (obj.get("status") or {}).get("inventory") or {}
+    return [str(entry["id"]) for entry in inventory.get("entries") or ()]
+
+
+INDEXERS = {
+    BY_OBJECT: _index_objects,
+    _BY_CONFIG: _index_configs,
+    BY_SOURCE: _index_source,
+    _BY_DEPENDENCY: _index_dependencies,
+}
+"""Indexers for the cache of Kustomizations. By object means by the ids of inventory entries."""
 
 MapFunction = Callable[[CacheEvent], Iterable[ObjectKey]]
 
@@ -85,7 +107,7 @@ def referrers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
         source = event.new
         if source is None or _artifact_of(source) is None:
             return
-        found = kustomizations().index(_BY_SOURCE, f"{gvk_of(source).kind}/{key_of(source)}")
+        found = kustomizations().index(BY_SOURCE, f"{gvk_of(source).kind}/{key_of(source)}")
         yield from in_dependency_order([Kustomization.decode(obj) for obj in found])
 
     return referrers
@@ -136,3 +158,34 @@ def dependants_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
                 yield dependant.key
 
     return dependants
+
+
+def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
+    """Maps a Kustomization whose say over its objects changed to the others that have some of the same objects.
+
+    They may be waiting for it to take over what left them, or find that both apply the same.
+    """
+
+    def sharers(event: CacheEvent) -> Iterable[ObjectKey]:
+        before, after = _say(event.old), _say(event.new)
+        if before == after and not became_ready(event):
+            return
+        own = key_of(event.object)
+        found: dict[ObjectKey, None] = {}
+        for name in {*_index_objects(event.old or {}), *_index_objects(event.new or {})}:
+            for obj in kustomizations().index(BY_OBJECT, name):
+                if key_of(obj) != own:
+                    found[key_of(obj)] = None
+        yield from found
+
+    return sharers
+
+
+def _say(obj: Object | None) -> object:
+    """What decides which objects a Kustomization has a say over, and what it says about those that it shares."""
+    if obj is None:
+        return None
+    state = obj.get("status") or {}
+    shared = [each.get("message") for each in state.get("conditions") or () if each.get("type") == Finding.CONFLICT]
+    deleting = "deletionTimestamp" in metadata_of(obj)
+    return (state.get("inventory"), shared, deleting, (obj.get("spec") or {}).get("suspend", False))

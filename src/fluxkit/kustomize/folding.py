@@ -1,9 +1,10 @@
 """What becomes of folded scalars (``>``) on their way through kustomize.
 
-Before a resource is printed upstream writes it as YAML and reads it again, and go-yaml's writer of folded scalars
-doubles line breaks that it should not: before lines that are indented further, and at the end where several breaks are
-kept. The value changes, and this reproduces it (go.yaml.in/yaml/v3 ``emitterc.go``,
-``yaml_emitter_write_folded_scalar``).
+Before a resource is printed (or patched with JSON 6902) upstream writes it as YAML and reads it again, and go-yaml's
+writer of folded scalars doubles line breaks that it should not: before lines that are indented further, and at the end
+where several breaks are kept. The value changes, and this reproduces it (go.yaml.in/yaml/v3 ``emitterc.go``,
+``yaml_emitter_write_folded_scalar``). A scalar that was written anew before, such as every annotation of a resource
+whose annotations were touched, has lost its style and stays as it is; so the change is made last.
 """
 
 import re
@@ -13,7 +14,7 @@ from fluxkit.yaml.composer import compose_all
 from fluxkit.yaml.errors import YAMLError
 from fluxkit.yaml.loader import RULES
 
-__all__ = ["refolded"]
+__all__ = ["Folded", "folded", "refolded"]
 
 # Scalars that survive: no line begins with white space, and at most one break is at the end.
 _CHANGES = re.compile(r"\n[ \t]|\n\n\Z|\A[ \t\n]")
@@ -21,16 +22,25 @@ _CHANGES = re.compile(r"\n[ \t]|\n\n\Z|\A[ \t\n]")
 _QUOTED = re.compile(r" \n| \Z|[^\n\t\x20-\x7e\xa0-\ud7ff]")
 
 
-def refolded(text: str) -> str:
+class Folded(str):
+    """The text of a folded scalar that changes when it is written and read again."""
+
+    __slots__ = ()
+
+
+def folded(text: str) -> str:
+    """A folded scalar as it is read: a :class:`Folded` where that makes a difference."""
+    return Folded(text) if _CHANGES.search(text) and not _QUOTED.search(text) else text
+
+
+def refolded(text: Folded) -> str:
     """A folded scalar's value after it was written and read again."""
-    if not _CHANGES.search(text) or _QUOTED.search(text):
-        return text
     try:
-        value: Any = next(compose_all(_written(text), "folded", RULES), text)
+        value: Any = next(compose_all(_written(text), "folded", RULES), None)
     except YAMLError:
         # Upstream cannot print such a resource; a faithful value is the better answer.
-        return text
-    return value if isinstance(value, str) else text
+        return str(text)
+    return value if isinstance(value, str) else str(text)
 
 
 def _written(text: str) -> str:

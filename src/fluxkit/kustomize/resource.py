@@ -1,8 +1,10 @@
 """One resource: its tree, and what the build remembers about it.
 
 Upstream keeps the build's memory (previous names, prefixes, generator behaviour) in annotations that it strips at the
-end; here it lives beside the tree, so that no transformer has to skip it. Input that carries those annotations loses
-them, as upstream's output does (api ``resource/resource.go``).
+end; here it lives beside the tree, so that no transformer has to skip it. Where somebody can see those annotations (a
+JSON patch into ``/metadata/annotations`` finds them there, a strategic merge patch that deletes all annotations deletes
+the memory with them) they are shown for the time being. Input that carries those annotations loses them, as upstream's
+output does (api ``resource/resource.go``).
 """
 
 from typing import Any, Final
@@ -87,8 +89,10 @@ class Resource:
         """Take over the memory that a previous kustomize left in annotations, e.g. in the output of a function."""
         metadata = self.metadata
         annotations = metadata.get("annotations") if metadata else None
-        if not isinstance(annotations, dict) or not any(key.startswith(_INTERNAL) for key in annotations):
-            return
+        if isinstance(annotations, dict) and any(key.startswith(_INTERNAL) for key in annotations):
+            self._remember(annotations)
+
+    def _remember(self, annotations: dict[str, Any]) -> None:
 
         def values(name: str) -> list[str]:
             text = text_of(annotations.get(_INTERNAL + name, ""))
@@ -106,6 +110,40 @@ class Resource:
         self.needs_hash = text_of(annotations.get(_INTERNAL + "needsHashSuffix", "")) == "enabled"
         self.allow_name_change = text_of(annotations.get(_INTERNAL + "allowNameChange", "")) == "enabled"
         self.allow_kind_change = text_of(annotations.get(_INTERNAL + "allowKindChange", "")) == "enabled"
+
+    def _memory(self) -> dict[str, str]:
+        memory = {
+            "previousNamespaces": ",".join(namespace for namespace, _, _ in self.previous),
+            "previousNames": ",".join(name for _, name, _ in self.previous),
+            "previousKinds": ",".join(kind for _, _, kind in self.previous),
+            "prefixes": ",".join(self.prefixes),
+            "suffixes": ",".join(self.suffixes),
+            "generatorBehavior": self.behavior,
+            "needsHashSuffix": "enabled" if self.needs_hash else "",
+            "allowNameChange": "enabled" if self.allow_name_change else "",
+            "allowKindChange": "enabled" if self.allow_kind_change else "",
+        }
+        return {_INTERNAL + name: text for name, text in memory.items() if text}
+
+    def show_memory(self) -> None:
+        """Write the build's memory into the annotations, until :meth:`hide_memory`."""
+        memory = self._memory()
+        if memory and self.node:
+            metadata = self.node.setdefault("metadata", {})
+            annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+            if isinstance(annotations, dict):
+                annotations.update(memory)
+            elif isinstance(metadata, dict):
+                metadata["annotations"] = dict(memory)
+
+    def hide_memory(self, *, protected: bool = False) -> None:
+        """Take the memory out of the annotations; what was deleted there is forgotten, unless it is protected."""
+        annotations = self.metadata.get("annotations")
+        shown = annotations if isinstance(annotations, dict) else {}
+        if not protected:
+            self._remember(shown)
+        for name in [name for name in shown if name.startswith(_INTERNAL)]:
+            del shown[name]
 
     # What it is.
 
@@ -200,7 +238,7 @@ class Resource:
     def string_map(self, field: str) -> dict[str, str]:
         """``metadata.labels`` or ``metadata.annotations`` as text by key, as a new dict."""
         value = self.metadata.get(field)
-        return {key: text_of(item) for key, item in value.items()} if isinstance(value, dict) else {}
+        return {key: str(text_of(item)) for key, item in value.items()} if isinstance(value, dict) else {}
 
     def set_string_map(self, field: str, values: dict[str, str]) -> None:
         """Replace labels or annotations; an empty map removes the field."""

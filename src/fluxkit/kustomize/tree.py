@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from fluxkit.kustomize.errors import KustomizeError, MalformedYAML
-from fluxkit.kustomize.folding import refolded
+from fluxkit.kustomize.folding import Folded, folded, refolded
 from fluxkit.yaml.composer import ScalarRules, compose_all, copy_tree
 from fluxkit.yaml.errors import YAMLError
 from fluxkit.yaml.scalars import (
@@ -223,7 +223,7 @@ def _split(text: str) -> Iterator[str]:
 def _first_document(text: str) -> Node:
     duplicates: list[tuple[str, int]] = []
     rules = ScalarRules(
-        _PLAIN.__getitem__, _tagged, text_of, lambda key, line: duplicates.append((key, line)), refolded
+        _PLAIN.__getitem__, _tagged, text_of, lambda key, line: duplicates.append((key, line)), folded
     )
     try:
         document = next(compose_all(text, "yaml", rules), MISSING)
@@ -305,7 +305,7 @@ def plain(node: Node) -> Any:
     if kind is list:
         return [item if type(item) is str else plain(item) for item in node]
     if isinstance(node, str):
-        return str(node)
+        return refolded(node) if isinstance(node, Folded) else str(node)
     return {key: item if type(item) is str else plain(item) for key, item in node.items()}
 
 

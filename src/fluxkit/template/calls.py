@@ -13,7 +13,7 @@ from fluxkit.template.builtins import AND, CALL, DECLARED, OR, RAW, Declared
 from fluxkit.template.errors import ExecError, FunctionError, LimitError
 from fluxkit.template.execution import INVALID, Code, Execution, Frame, Site
 from fluxkit.template.functions import Function
-from fluxkit.template.values import is_true, kind_of, type_name
+from fluxkit.template.values import Map, Slice, is_true, kind_of, type_name
 
 __all__ = ["MISSING", "Argument", "Invocation", "prepare"]
 
@@ -24,7 +24,9 @@ FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
 """What a function may raise: its own errors, and where Go would panic. All become ``error calling NAME``."""
 
 Invocation = Callable[[Execution, Frame, Any, Any], Any]
-_LITERALS = (nodes.Bool, nodes.String, nodes.Number, nodes.Nil)
+_SIZED = frozenset((str, list, dict, Slice, Map))
+_LARGE = 4096
+"""Results up to this size are not worth counting: what makes many of them takes as many steps."""
 
 
 class Argument:
@@ -111,6 +113,8 @@ def prepare(
     if function is CALL:
         return _call_value(codes, str(arguments[0].node) if arguments else "", call_site)
     final_type = types[-1] if final else ""
+    if function.contextual:
+        return _contextual_invocation(function.call, name, codes, final_type, call_site, last)
     return _invocation(function.call, name, codes, final_type, call_site, last)
 
 
@@ -145,9 +149,12 @@ def _invocation(
             def final_only(run: Execution, frame: Frame, dot: Any, final: Any) -> Any:
                 value = final if anything else piped(final)
                 try:
-                    return call(value)
+                    result = call(value)
                 except FAULTS as problem:
                     raise fault(name, problem, site) from problem
+                if result.__class__ in _SIZED and len(result) > _LARGE:
+                    run.budget.charge(len(result))
+                return result
 
             return final_only
 
@@ -158,9 +165,12 @@ def _invocation(
                 first = only(run, frame, dot)
                 value = final if anything else piped(final)
                 try:
-                    return call(first, value)
+                    result = call(first, value)
                 except FAULTS as problem:
                     raise fault(name, problem, site) from problem
+                if result.__class__ in _SIZED and len(result) > _LARGE:
+                    run.budget.charge(len(result))
+                return result
 
             return one_and_final
 
@@ -168,9 +178,12 @@ def _invocation(
             values = [code(run, frame, dot) for code in codes]
             values.append(piped(final))
             try:
-                return call(*values)
+                result = call(*values)
             except FAULTS as problem:
                 raise fault(name, problem, site) from problem
+            if result.__class__ in _SIZED and len(result) > _LARGE:
+                run.budget.charge(len(result))
+            return result
 
         return many_and_final
 
@@ -180,9 +193,12 @@ def _invocation(
         def one(run: Execution, frame: Frame, dot: Any, final: Any) -> Any:
             value = only(run, frame, dot)
             try:
-                return call(value)
+                result = call(value)
             except FAULTS as problem:
                 raise fault(name, problem, site) from problem
+            if result.__class__ in _SIZED and len(result) > _LARGE:
+                run.budget.charge(len(result))
+            return result
 
         return one
 
@@ -193,20 +209,46 @@ def _invocation(
             first = left(run, frame, dot)
             second = right(run, frame, dot)
             try:
-                return call(first, second)
+                result = call(first, second)
             except FAULTS as problem:
                 raise fault(name, problem, site) from problem
+            if result.__class__ in _SIZED and len(result) > _LARGE:
+                run.budget.charge(len(result))
+            return result
 
         return two
 
     def many(run: Execution, frame: Frame, dot: Any, final: Any) -> Any:
         values = [code(run, frame, dot) for code in codes]
         try:
-            return call(*values)
+            result = call(*values)
+        except FAULTS as problem:
+            raise fault(name, problem, site) from problem
+        if result.__class__ in _SIZED and len(result) > _LARGE:
+            run.budget.charge(len(result))
+        return result
+
+    return many
+
+
+def _contextual_invocation(
+    call: Callable[..., Any], name: str, codes: list[Code], final_type: str, site: Site, last: Site
+) -> Invocation:
+    anything = accepts_anything(final_type) and final_type != RAW
+
+    def contextual(run: Execution, frame: Frame, dot: Any, final: Any) -> Any:
+        values = [code(run, frame, dot) for code in codes]
+        if final_type:
+            values.append(final if anything else converted(final, final_type, last, found=False))
+        try:
+            if len(values) == 2:
+                # As above: without unpacking, the calls of templates within templates need no C stack.
+                return call(run, values[0], values[1])
+            return call(run, *values)
         except FAULTS as problem:
             raise fault(name, problem, site) from problem
 
-    return many
+    return contextual
 
 
 def _short_circuit(codes: list[Code], *, stop_at: bool) -> Invocation:

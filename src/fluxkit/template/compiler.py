@@ -89,7 +89,7 @@ class _Compiler:
             budget = run.budget
             budget.steps -= count
             if budget.steps < 0:
-                raise budget.exhausted()
+                budget.refill()
             for item in items:
                 if item.__class__ is str:
                     run.write(item)

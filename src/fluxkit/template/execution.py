@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from fluxkit.template import nodes
-from fluxkit.template.errors import ExecError
+from fluxkit.template.errors import ExecError, LimitError
 from fluxkit.template.fmt import text_of
 from fluxkit.template.functions import Function
 from fluxkit.template.limits import Budget
@@ -42,7 +42,7 @@ class Definition(Protocol):
 class Execution:
     """One run of a template: its output, and the set of templates and functions that it may call."""
 
-    __slots__ = ("_parts", "budget", "functions", "missing_key", "templates")
+    __slots__ = ("_parts", "budget", "context", "functions", "missing_key", "templates")
 
     def __init__(
         self,
@@ -50,11 +50,14 @@ class Execution:
         functions: Mapping[str, Function],
         missing_key: str,
         budget: Budget,
+        context: Any = None,
     ) -> None:
         self.templates = templates
         self.functions = functions
         self.missing_key = missing_key
         self.budget = budget
+        self.context = context
+        """What contextual functions share in everything that belongs together."""
         self._parts: list[str] = []
 
     def write(self, text: str) -> None:
@@ -62,10 +65,25 @@ class Execution:
         budget = self.budget
         budget.output -= len(text)
         if budget.output < 0:
-            raise budget.exhausted()
+            raise budget.flooded()
 
     def text(self) -> str:
         return "".join(self._parts)
+
+    def nested(self, templates: Mapping[str, Definition], definition: Definition, data: Any) -> str:
+        """The output of another template, executed on this one's budget: for functions that execute templates."""
+        budget = self.budget
+        depth = budget.depth
+        if depth >= budget.limits.depth:
+            raise LimitError(f"templates are nested more than {budget.limits.depth} levels deep")
+        run = Execution(templates, self.functions, self.missing_key, budget, self.context)
+        body, size = definition.code()
+        frame: Frame = [None] * size
+        frame[0] = data
+        budget.depth = depth + 1
+        body(run, frame, data)
+        budget.depth = depth
+        return run.text()
 
 
 class Site:

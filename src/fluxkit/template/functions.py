@@ -18,11 +18,15 @@ class Function:
     Types are Go's texts: ``string``, ``int``, ``float64``, ``bool``, ``interface {}``, ``[]interface {}``,
     ``map[string]interface {}``, ``[]string``, ``error`` ... Arguments arrive checked and converted (constants: ``1``
     for a float64 parameter arrives as 1.0). An error is raised as :class:`~fluxkit.template.errors.FunctionError`.
+
+    A ``contextual`` function gets the running :class:`~fluxkit.template.execution.Execution` before its arguments: so
+    one function serves all executions, and calls to it are prepared once.
     """
 
     call: Callable[..., Any]
     parameters: tuple[str, ...] = ()
     variadic: str | None = None
+    contextual: bool = False
 
     def __call__(self, *arguments: Any) -> Any:
         return self.call(*arguments)

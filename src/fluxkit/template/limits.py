@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -12,29 +13,62 @@ __all__ = ["Budget", "Limits", "deep_stack"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``steps`` counts template nodes executed, ``output`` characters written, ``depth`` templates within templates."""
+    """``steps`` counts template nodes executed, ``output`` characters written, ``depth`` templates within templates.
+
+    ``produced`` counts what functions return in large texts and lists (characters and items); ``seconds`` is the time
+    that all of it may take, None for any.
+    """
 
     steps: int = 50_000_000
     output: int = 1 << 26
     depth: int = 100_000
+    produced: int = 1 << 29
+    seconds: float | None = None
 
 
 class Budget:
-    """What is left of the limits; one for everything that belongs together, such as a chart's rendering."""
+    """What is left of the limits; one for everything that belongs together, such as a chart's rendering.
 
-    __slots__ = ("depth", "limits", "output", "steps")
+    ``steps`` is handed out in portions, so that the clock is looked at once in a while.
+    """
+
+    __slots__ = ("_deadline", "_produced", "_reserve", "depth", "limits", "output", "steps")
+    _PORTION = 2_000
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.steps = limits.steps
+        self.steps = min(limits.steps, self._PORTION)
         self.output = limits.output
         self.depth = 0
+        self._reserve = limits.steps - self.steps
+        self._produced = limits.produced
+        self._deadline = None if limits.seconds is None else time.monotonic() + limits.seconds
 
-    def exhausted(self) -> LimitError:
-        """The error to raise once ``steps`` or ``output`` is below zero."""
-        if self.output < 0:
-            return LimitError(f"template output exceeds the limit of {self.limits.output} characters")
-        return LimitError(f"template execution exceeds the limit of {self.limits.steps} steps")
+    def refill(self) -> None:
+        """To be called once ``steps`` is below zero. Raises LimitError when there are none left, or no time."""
+        self.check_time()
+        portion = min(self._reserve, self._PORTION)
+        self._reserve -= portion
+        self.steps += portion
+        if self.steps < 0:
+            raise LimitError(f"template execution exceeds the limit of {self.limits.steps} steps")
+
+    def check_time(self) -> None:
+        """Raises LimitError when the time is over; for functions that take long themselves."""
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise LimitError(f"template execution exceeds the limit of {self.limits.seconds:g} seconds")
+
+    def charge(self, size: int) -> None:
+        """Count what a function has produced. Raises LimitError when it is too much."""
+        self._produced -= size
+        if self._produced < 0:
+            raise LimitError(
+                f"template functions produce more than the limit of {self.limits.produced} characters and items"
+            )
+
+    def flooded(self) -> LimitError:
+        """The error to raise once ``output`` is below zero."""
+        return LimitError(f"template output exceeds the limit of {self.limits.output} characters")
 
 
 class _DeepStack:

@@ -1,6 +1,6 @@
 """Templates and sets of templates (golang/go ``src/text/template/template.go``)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, MutableMapping
 from typing import Any, Self
 
 from fluxkit.template import nodes
@@ -13,18 +13,19 @@ from fluxkit.template.limits import Budget, Limits, deep_stack
 from fluxkit.template.parser import parse
 from fluxkit.template.quoting import quote
 
-__all__ = ["Template"]
+__all__ = ["Definition", "Template", "add_definitions", "define"]
 
 _MISSING_KEY = {"zero": "zero", "default": "default", "invalid": "default", "error": "error"}
 
 
-class _Definition:
-    """A tree and, once it has been executed, its compiled form; clones of a set share it."""
+class Definition:
+    """A tree and, once it has been executed, its compiled form; nothing in it changes, so that sets can share it."""
 
-    __slots__ = ("_code", "tree")
+    __slots__ = ("_code", "empty", "tree")
 
     def __init__(self, tree: nodes.Tree) -> None:
         self.tree = tree
+        self.empty = nodes.is_empty(tree.root)
         self._code: tuple[Code, int] | None = None
 
     def code(self) -> tuple[Code, int]:
@@ -33,12 +34,30 @@ class _Definition:
         return self._code
 
 
+def define(name: str, text: str, functions: Container[str]) -> dict[str, Definition]:
+    """What ``text`` defines, by name; ``name`` is that of its body, ``functions`` what it may call.
+
+    Parsing is what costs: the result can be added to any number of sets. Raises
+    :class:`~fluxkit.template.errors.ParseError`.
+    """
+    with deep_stack:
+        trees = parse(name, text, functions)
+    return {defined: Definition(tree) for defined, tree in trees.items()}
+
+
+def add_definitions(definitions: MutableMapping[str, Definition], added: Mapping[str, Definition]) -> None:
+    """Add to a set what a text defines; a later definition replaces an earlier one unless it is empty."""
+    for name, definition in added.items():
+        if not definition.empty or name not in definitions:
+            definitions[name] = definition
+
+
 class _Set:
     """What associated templates have in common."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.definitions: dict[str, _Definition] = {}
+        self.definitions: dict[str, Definition] = {}
         self.functions: dict[str, Function] = dict(BUILTINS)
         self.missing_key = "default"
 
@@ -73,12 +92,11 @@ class Template:
         A later definition replaces an earlier one unless it is empty. Raises
         :class:`~fluxkit.template.errors.ParseError`.
         """
-        with deep_stack:
-            trees = parse(self.name, text, self._set.functions)
-        definitions = self._set.definitions
-        for name, tree in trees.items():
-            if name not in definitions or not nodes.is_empty(tree.root):
-                definitions[name] = _Definition(tree)
+        return self.add(define(self.name, text, self._set.functions))
+
+    def add(self, definitions: Mapping[str, Definition]) -> Self:
+        """Add what another text defines, as :func:`define` gives it."""
+        add_definitions(self._set.definitions, definitions)
         return self
 
     def new(self, name: str) -> "Template":
@@ -106,18 +124,19 @@ class Template:
         """The names of all templates in the set, in order of their first definition."""
         return list(self._set.definitions)
 
-    def execute(self, data: Any, *, budget: Budget | None = None) -> str:
+    def execute(self, data: Any, *, budget: Budget | None = None, context: Any = None) -> str:
         """The output for ``data`` as dot.
 
-        ``budget`` is for functions that execute templates in their turn: what is nested draws on the same one. Raises
-        :class:`~fluxkit.template.errors.ExecError`, or :class:`~fluxkit.template.errors.LimitError`.
+        ``budget`` is for executions that belong together: all draw on the same one. ``context`` is what contextual
+        functions find in the execution that they are given. Raises :class:`~fluxkit.template.errors.ExecError`, or
+        :class:`~fluxkit.template.errors.LimitError`.
         """
         definition = self._set.definitions.get(self.name)
         if definition is None:
             raise ExecError(f"template: {self.name}: {quote(self.name)} is an incomplete or empty template")
         budget = budget or Budget(self._set.limits)
         depth = budget.depth
-        run = Execution(self._set.definitions, self._set.functions, self._set.missing_key, budget)
+        run = Execution(self._set.definitions, self._set.functions, self._set.missing_key, budget, context)
         with deep_stack:
             try:
                 body, size = definition.code()

@@ -76,6 +76,9 @@ class StrategicMergeTransformer(Struct, frozen=True):
         name, kind, namespace = metadata.get("name"), tree.get("kind"), resource.namespace
         if patch.allow_name_change or patch.allow_kind_change:
             resource.store_previous_id()
+        forgets = _deletes_annotations(patch.tree)
+        if forgets:
+            resource.show_memory()
         try:
             merged = merge_patch(tree, patch.tree, self.schema)
         except KustomizeError as error:
@@ -84,11 +87,24 @@ class StrategicMergeTransformer(Struct, frozen=True):
             resource.node = None
             return
         resource.node = merged
+        if forgets:
+            resource.hide_memory()
+        resource.allow_name_change |= patch.allow_name_change
+        resource.allow_kind_change |= patch.allow_kind_change
         if not patch.allow_kind_change and kind is not None:
             merged["kind"] = kind
         if not patch.allow_name_change and name is not None:
             resource.set_name(name)
         resource.set_namespace(namespace)
+
+
+def _deletes_annotations(patch: dict[str, Any]) -> bool:
+    """Whether a patch may take all annotations away, and upstream's memory with them."""
+    metadata = patch.get("metadata")
+    if "$patch" in patch or not isinstance(metadata, dict):
+        return True
+    annotations = metadata.get("annotations", {})
+    return "$patch" in metadata or not isinstance(annotations, dict) or "$patch" in annotations
 
 
 def _normalise_metadata(patch: Resource) -> None:
@@ -112,6 +128,7 @@ class JSONPatchTransformer(Struct, frozen=True):
         for resource in select(resources.resources, self.target):
             if self.track:
                 resource.store_previous_id()
+            resource.show_memory()
             try:
                 patched = json6902.apply(resource.object(), self.operations)
             except KustomizeError as error:
@@ -123,6 +140,7 @@ class JSONPatchTransformer(Struct, frozen=True):
                 )
             tree: dict[str, Any] = from_json(patched)
             resource.node = tree
+            resource.hide_memory(protected=True)
             # Upstream writes the annotations back as strings.
             resource.set_string_map("annotations", resource.string_map("annotations"))
         resources.changed()

@@ -15,10 +15,10 @@ from fluxkit.template.fmt import sprintf, text_of
 from fluxkit.template.sprig.text import runes
 from fluxkit.template.values import type_name
 from fluxkit.yaml import YAMLError
-from fluxkit.yaml.composer import Parser, compose_all
+from fluxkit.yaml.composer import Parser, ScalarRules, compose_all
 from fluxkit.yaml.loader import RULES
 
-__all__ = ["load_first"]
+__all__ = ["load_first", "read_first", "with_floats"]
 
 _FAILED: Final = "error converting YAML to JSON: "
 _SHOWN: Final = 10_000
@@ -29,11 +29,16 @@ _ESCAPED_SLASH: Final = re.compile(r"(?:[^\\]|\\[^/])*\\/", re.DOTALL)
 
 def load_first(text: str) -> Any:
     """The first document, None for an empty text. Raises FunctionError with upstream's texts."""
+    return with_floats(read_first(text, RULES))
+
+
+def read_first(text: str, rules: ScalarRules) -> Any:
+    """As :func:`load_first`, but with the scalars of ``rules``, and null keys that :func:`with_floats` refuses."""
     text = runes(text)
     try:
         if "\\/" in text:
             _refuse_escaped_slash(text)
-        return _floats(next(compose_all(text, "", _RULES), None))
+        return next(compose_all(text, "", replace(rules, key=_key)), None)
     except YAMLError as problem:
         raise FunctionError(f"{_FAILED}{_go_problem(problem, text)}") from None
 
@@ -42,18 +47,16 @@ def _key(value: Any) -> str:
     return _NULL_KEY if value is None else RULES.key(value)
 
 
-_RULES: Final = replace(RULES, key=_key)
-
-
-def _floats(value: Any) -> Any:
+def with_floats(value: Any) -> Any:
+    """The value after a trip through JSON into Go: every number a float64. Raises FunctionError."""
     kind = type(value)
     if kind is dict:
         if _NULL_KEY in value:
             shown = sprintf("%#v", value[_NULL_KEY])
             raise FunctionError(f"{_FAILED}unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}")
-        return {key: _floats(item) for key, item in value.items()}
+        return {key: with_floats(item) for key, item in value.items()}
     if kind is list:
-        return [_floats(item) for item in value]
+        return [with_floats(item) for item in value]
     if kind is int:
         return float(value)
     if kind is float and not math.isfinite(value):

@@ -14,7 +14,7 @@ from fluxkit.template.sprig.readyaml import load_first
 from fluxkit.template.values import EMPTY_INTERFACE
 from fluxkit.yaml import dump
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "must_to_yaml", "to_yaml"]
 
 # What the YAML reader does with raw characters in JSON's strings.
 _ODD: Final = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]").search
@@ -50,7 +50,7 @@ def _through_json(value: Any) -> Any:
     return value
 
 
-def _must_to_yaml(value: Any) -> str:
+def must_to_yaml(value: Any) -> str:
     try:
         return dump(_through_json(plain(value))).removesuffix("\n")
     except FunctionError as problem:
@@ -60,9 +60,9 @@ def _must_to_yaml(value: Any) -> str:
         raise FunctionError(f"error marshaling into JSON: json: unsupported value: {name}") from None
 
 
-def _to_yaml(value: Any) -> str:
+def to_yaml(value: Any) -> str:
     try:
-        return _must_to_yaml(value)
+        return must_to_yaml(value)
     except FunctionError:
         return ""
 
@@ -104,8 +104,8 @@ FUNCTIONS = declare(
     {
         "fromYaml": ("func(string) map[string]interface {}", _from_yaml),
         "fromYamlArray": ("func(string) []interface {}", _from_yaml_array),
-        "mustToYaml": ("func(interface {}) string", _must_to_yaml),
-        "toYaml": ("func(interface {}) string", _to_yaml),
+        "mustToYaml": ("func(interface {}) string", must_to_yaml),
+        "toYaml": ("func(interface {}) string", to_yaml),
         "toYamlPretty": ("func(interface {}) string", _to_yaml_pretty),
     }
 )
