@@ -10,7 +10,7 @@ Upstream: golang/go ``src/text/template`` and ``src/fmt``.
 from fluxkit.template.errors import ExecError, FunctionError, LimitError, ParseError, TemplateError
 from fluxkit.template.functions import Function, function
 from fluxkit.template.limits import Budget, Limits
-from fluxkit.template.template import Template
+from fluxkit.template.template import Template, add_definitions, define
 
 __all__ = [
     "Budget",
@@ -22,5 +22,7 @@ __all__ = [
     "ParseError",
     "Template",
     "TemplateError",
+    "add_definitions",
+    "define",
     "function",
 ]

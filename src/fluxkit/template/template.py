@@ -78,6 +78,10 @@ class Template:
         self._set.functions.update({name: as_function(call) for name, call in functions.items()})
         return self
 
+    def function_names(self) -> list[str]:
+        """The names of all functions that texts of this set can call, built-in ones included."""
+        return list(self._set.functions)
+
     def option(self, option: str) -> Self:
         """``missingkey=default``, ``missingkey=zero`` or ``missingkey=error``. Raises ValueError for others."""
         key, _, value = option.partition("=")
