@@ -19,8 +19,8 @@ from fluxkit.apply.sharedwatch import Scope, SharedWatch, SharedWatches
 from fluxkit.apply.state import AppliedState, resource_version
 from fluxkit.kube import Client, ResourceMapping
 from fluxkit.kube.errors import KubeError, NoMatch, NotFound
-from fluxkit.kube.selectors import SelectorError, selector_from_object
 from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ObjectRef, metadata_of, ref_of
+from fluxkit.selectors import SelectorError, selector_from_object
 
 __all__ = ["HealthCheckFailed", "StatusWatcher", "VersionView", "jobs_with_ttl", "wait_healthy"]
 

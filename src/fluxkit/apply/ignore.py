@@ -17,8 +17,8 @@ import re2
 from fluxkit.apply.errors import IgnoreRuleError
 from fluxkit.apply.managedfields import managed_entries
 from fluxkit.jsonpatch import PatchError, parse_pointer
-from fluxkit.kube.selectors import Selector, SelectorError, parse_selector
 from fluxkit.objects import Object, annotations_of, gvk_of, key_of, labels_of
+from fluxkit.selectors import Selector, SelectorError, parse_selector
 
 __all__ = ["IgnoreRule", "IgnoreRules", "Target", "adapt_payload", "without_paths"]
 

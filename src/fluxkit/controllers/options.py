@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fluxkit.runtime.election import RETRY_JITTER
 from fluxkit.runtime.logging import Encoding, Level
+from fluxkit.selectors import SelectorError, parse_selector
 
 __all__ = ["CONTROLLERS", "FEATURE_GATES", "ControllersOptions", "OptionsError"]
 
@@ -96,6 +98,20 @@ class ControllersOptions:
             raise OptionsError("--interval-jitter-percentage must be at least 0 and less than 100")
         if self.concurrent < 1 or self.concurrent_ssa < 1:
             raise OptionsError("--concurrent and --concurrent-ssa must be at least 1")
+        for flag, selector in (
+            ("--watch-label-selector", self.watch_label_selector),
+            ("--watch-configs-label-selector", self.watch_configs_label_selector),
+        ):
+            try:
+                parse_selector(selector)
+            except SelectorError as error:
+                raise OptionsError(f"{flag}: {error}") from None
+        duration, deadline = self.leader_election_lease_duration, self.leader_election_renew_deadline
+        if not self.leader_election_retry_period * RETRY_JITTER < deadline < duration:
+            raise OptionsError(
+                f"--leader-election-lease-duration must be longer than --leader-election-renew-deadline, and that "
+                f"longer than {RETRY_JITTER:g} times --leader-election-retry-period"
+            )
 
     def gate(self, name: str) -> bool:
         """Whether a feature gate is on."""

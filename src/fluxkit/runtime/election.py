@@ -22,10 +22,11 @@ from fluxkit.objects import GroupVersionKind, Object, metadata_of
 from fluxkit.runtime.logging import get_logger
 from fluxkit.runtime.manager import LeadershipLost
 
-__all__ = ["LeaderElection", "election_id"]
+__all__ = ["RETRY_JITTER", "LeaderElection", "election_id"]
 
 _LEASE = GroupVersionKind("coordination.k8s.io", "v1", "Lease")
-_JITTER = 1.2
+RETRY_JITTER = 1.2
+"""Attempts are up to this many retry periods apart."""
 
 
 def election_id(controller: str, label_selector: str = "") -> str:
@@ -67,7 +68,7 @@ class LeaderElection:
         now: Callable[[], datetime] = timestamps.now,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        if not retry_period * _JITTER < renew_deadline < lease_duration:
+        if not retry_period * RETRY_JITTER < renew_deadline < lease_duration:
             raise ValueError(
                 "leader election needs retry period * 1.2 < renew deadline < lease duration, got "
                 f"{retry_period:g}s, {renew_deadline:g}s, {lease_duration:g}s"
@@ -95,7 +96,7 @@ class LeaderElection:
         """Returns once this process leads."""
         self._log.info("Attempting to acquire leader lease")
         while not await self._try():
-            await self._pause(self._retry_period * (1.0 + (_JITTER - 1.0) * random.random()))
+            await self._pause(self._retry_period * (1.0 + (RETRY_JITTER - 1.0) * random.random()))
         self._set_leading(True)
         self._log.info("Successfully acquired lease")
 

@@ -8,6 +8,8 @@ import secrets
 from random import Random
 from uuid import UUID
 
+from fluxkit.selectors import is_dns1123_subdomain, is_label_value, is_qualified_name
+
 __all__ = [
     "GENERATED_SUFFIX_LENGTH",
     "generate_name",
@@ -22,8 +24,6 @@ __all__ = [
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 
 _random = Random(secrets.randbits(256))
 
@@ -32,11 +32,6 @@ GENERATED_SUFFIX_LENGTH = 5
 _MAX_GENERATED_BASE = 63 - GENERATED_SUFFIX_LENGTH
 
 _ALPHANUMERIC = "start and end with an alphanumeric character"
-_SUBDOMAIN_PROBLEM = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-    f"{_ALPHANUMERIC} (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 _LABEL_PROBLEM = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
     f"{_ALPHANUMERIC} (e.g. 'my-name',  or '123-abc', regex used for validation is "
@@ -47,26 +42,10 @@ _LABEL_1035_PROBLEM = (
     "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
     "'[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
-_QUALIFIED_PROBLEM = (
-    f"must consist of alphanumeric characters, '-', '_' or '.', and must {_ALPHANUMERIC} "
-    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-)
-_LABEL_VALUE_PROBLEM = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-    f"{_ALPHANUMERIC} (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-)
 
 
 def _too_long(limit: int, unit: str = "characters") -> str:
     return f"must be no more than {limit} {unit}"
-
-
-def is_dns1123_subdomain(name: str) -> str:
-    if len(name) > 253:
-        return _too_long(253)
-    return "" if _SUBDOMAIN.fullmatch(name) else _SUBDOMAIN_PROBLEM
 
 
 def is_dns1123_label(name: str) -> str:
@@ -89,30 +68,6 @@ def is_path_segment(name: str) -> str:
         if character in name:
             return f"may not contain '{character}'"
     return ""
-
-
-def is_qualified_name(name: str) -> str:
-    prefix, slash, part = name.rpartition("/")
-    if "/" in prefix:
-        form = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        return f"a valid label key {_QUALIFIED_PROBLEM} {form}"
-    if slash:
-        if not prefix:
-            return "prefix part must be non-empty"
-        problem = is_dns1123_subdomain(prefix)
-        if problem:
-            return f"prefix part {problem}"
-    if not part:
-        return "name part must be non-empty"
-    if len(part) > 63:
-        return f"name part {_too_long(63, 'bytes')}"
-    return "" if _QUALIFIED.fullmatch(part) else f"name part {_QUALIFIED_PROBLEM}"
-
-
-def is_label_value(value: str) -> str:
-    if len(value) > 63:
-        return _too_long(63, "bytes")
-    return "" if not value or _QUALIFIED.fullmatch(value) else _LABEL_VALUE_PROBLEM
 
 
 def generate_name(base: str) -> str:

@@ -15,7 +15,7 @@ from fluxkit.sandbox.http.negotiation import negotiate
 from fluxkit.sandbox.http.rendering import Rendering
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.registry import Registry
-from fluxkit.sandbox.selectors import FieldSelector, LabelSelector, parse_field_selector, parse_label_selector
+from fluxkit.sandbox.selectors import FieldSelector, parse_field_selector, parse_label_selector
 from fluxkit.sandbox.status import Cause, StatusError, bad_request, expired, invalid
 from fluxkit.sandbox.store import Key, Record
 
@@ -78,7 +78,7 @@ class Selection:
 
     def __init__(self, resource: Resource, info: RequestInfo, query: Any) -> None:
         self.resource = resource
-        self.labels: LabelSelector = parse_label_selector(query.get("labelSelector", ""))
+        self.labels = parse_label_selector(query.get("labelSelector", ""))
         self.fields: FieldSelector = parse_field_selector(
             query.get("fieldSelector", ""),
             self._supported,
