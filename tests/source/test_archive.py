@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fluxkit.source import ArchiveError, IgnoreRules, archive
 from fluxkit.source.ignore import read_patterns
-from fluxkit.source.tarstream import TarReader, entry_header, padding
+from fluxkit.tarstream import TarReader, entry_header, padding
 
 NO_RULES = IgnoreRules(read_patterns("nothing-matches-this"))
 

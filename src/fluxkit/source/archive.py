@@ -18,15 +18,12 @@ from typing import BinaryIO, Final, Protocol
 from fluxkit.source.digest import CHUNK, Digest, new_hasher
 from fluxkit.source.errors import ArchiveError
 from fluxkit.source.ignore import IgnoreRules
-from fluxkit.source.tarstream import END, TarReader, entry_header, padding
+from fluxkit.tarstream import END, GunzipReader, GzipError, TarError, TarReader, entry_header, padding
 
 __all__ = ["DEFAULT_MAX_BYTES", "ArchiveInfo", "Contents", "TarGzWriter", "build", "extract"]
 
 DEFAULT_MAX_BYTES: Final = 100 << 20
 """Upstream's limit for the uncompressed content of an archive, in bytes."""
-
-_INFLATE_CHUNK: Final = 64 << 10
-"""Compressed bytes per step; small, because what one step leaves over is copied for the next."""
 
 _DIRECTORY_MODE: Final = 0o750
 _FILE_MODE: Final = 0o600
@@ -193,49 +190,13 @@ def extract(
     unpacking = _Unpacking(dest, max_bytes, skip_symlinks, read_only)
     try:
         with archive.open("rb") as file:
-            return unpacking.run(TarReader(_Gunzip(file)))
+            return unpacking.run(TarReader(GunzipReader(file)))
+    except GzipError as problem:
+        raise ArchiveError(f"requires gzip-compressed body: {problem}") from None
+    except TarError as problem:
+        raise ArchiveError(str(problem)) from None
     except OSError as problem:
         raise ArchiveError(f"unable to extract {problem.filename or archive}: {problem.strerror}") from problem
-
-
-class _Gunzip:
-    """A gzip stream whose damage is always an ArchiveError; concatenated members are one stream, as in Go."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._input = file.read(_INFLATE_CHUNK)
-        self._output = b""
-        self._position = 0
-        if self._input[:2] != b"\x1f\x8b":
-            raise ArchiveError("requires gzip-compressed body: gzip: invalid header")
-        self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-
-    def read(self, size: int) -> bytes:
-        """At least one byte and at most ``size``, or nothing at the end."""
-        if self._position == len(self._output):
-            self._output, self._position = self._inflate(), 0
-        data = self._output[self._position : self._position + size]
-        self._position += len(data)
-        return data
-
-    def _inflate(self) -> bytes:
-        while True:
-            if self._member.eof:
-                self._input = self._member.unused_data or self._file.read(_INFLATE_CHUNK)
-                if not self._input:
-                    return b""
-                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            elif not self._input:
-                self._input = self._file.read(_INFLATE_CHUNK)
-                if not self._input:
-                    raise ArchiveError("gzip: unexpected end of file")
-            try:
-                data = self._member.decompress(self._input, CHUNK)
-            except zlib.error as problem:
-                raise ArchiveError(f"gzip: damaged stream: {problem}") from None
-            self._input = self._member.unconsumed_tail
-            if data:
-                return data
 
 
 class _Unpacking:

@@ -1,17 +1,36 @@
-"""The tar format, as much of it as artifacts need: a deterministic writer and a strict, bounded reader.
+"""The tar format, as much of it as artifacts and charts need: a deterministic writer and a strict, bounded reader.
 
 The standard library's ``tarfile`` ends silently at a damaged header and reads extended headers of any size into memory;
 an archive from a stranger must instead fail, and cheaply. Formats: ustar with pax extended headers (what Go's
 ``archive/tar`` writes) and GNU long names for reading; ustar and pax for writing.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from fluxkit.source.errors import ArchiveError
+__all__ = [
+    "BLOCK",
+    "END",
+    "Entry",
+    "GunzipReader",
+    "GzipError",
+    "Readable",
+    "TarError",
+    "TarReader",
+    "entry_header",
+    "padding",
+]
 
-__all__ = ["BLOCK", "END", "Entry", "Readable", "TarReader", "entry_header", "padding"]
+
+class TarError(ValueError):
+    """A stream that is no tar archive, or a damaged one."""
+
+
+class GzipError(TarError):
+    """A stream that does not begin as gzip does."""
+
 
 BLOCK: Final = 512
 END: Final = bytes(BLOCK * 2)
@@ -20,6 +39,10 @@ END: Final = bytes(BLOCK * 2)
 _MAX_METADATA: Final = 1 << 20
 _MAX_OCTAL_SIZE: Final = 8**11 - 1
 _ZERO: Final = bytes(BLOCK)
+
+_INFLATE_CHUNK: Final = 64 << 10
+"""Compressed bytes per step; small, because what one step leaves over is copied for the next."""
+_INFLATED_CHUNK: Final = 1 << 20
 
 
 class Readable(Protocol):
@@ -93,7 +116,7 @@ def _ustar(name: bytes, prefix: bytes, kind: str, size: int, mode: int) -> bytes
 class TarReader:
     """Iterates over the entries of a tar stream; between two entries, :meth:`content` yields the file's bytes.
 
-    Content that was not read is skipped. Raises ArchiveError for anything malformed or cut short.
+    Content that was not read is skipped. Raises TarError for anything malformed or cut short.
     """
 
     def __init__(self, stream: Readable) -> None:
@@ -111,7 +134,7 @@ class TarReader:
             block = self._read(BLOCK)
             if not block or block == _ZERO:
                 if block and self._read(BLOCK).strip(b"\0"):
-                    raise ArchiveError("tar error: invalid tar header")
+                    raise TarError("tar error: invalid tar header")
                 return
             header = _parse(block)
             if header.kind in "xgLK":
@@ -122,7 +145,7 @@ class TarReader:
                     extended["path"] = _text(data)
                 continue
             if any(key.startswith("GNU.sparse.") for key in extended):
-                raise ArchiveError(f'tar file entry "{header.name}" is sparse, which is not supported')
+                raise TarError(f'tar file entry "{header.name}" is sparse, which is not supported')
             entry = Entry(
                 name=extended.get("path", header.name),
                 kind=header.kind,
@@ -140,13 +163,13 @@ class TarReader:
         while self._remaining:
             data = self._read(min(chunk, self._remaining))
             if not data:
-                raise ArchiveError("tar error: unexpected end of file")
+                raise TarError("tar error: unexpected end of file")
             self._remaining -= len(data)
             yield data
 
     def _metadata(self, header: Entry) -> bytes:
         if header.size > _MAX_METADATA:
-            raise ArchiveError(f"tar error: extended header of {header.size} bytes exceeds {_MAX_METADATA} bytes")
+            raise TarError(f"tar error: extended header of {header.size} bytes exceeds {_MAX_METADATA} bytes")
         data = self._exactly(header.size)
         self._exactly(-header.size % BLOCK)
         return data
@@ -154,7 +177,7 @@ class TarReader:
     def _exactly(self, size: int) -> bytes:
         data = self._read(size)
         if len(data) != size:
-            raise ArchiveError("tar error: unexpected end of file")
+            raise TarError("tar error: unexpected end of file")
         return data
 
     def _read(self, size: int) -> bytes:
@@ -170,12 +193,12 @@ class TarReader:
 
 def _parse(block: bytes) -> Entry:
     if len(block) != BLOCK:
-        raise ArchiveError("tar error: unexpected end of file")
+        raise TarError("tar error: unexpected end of file")
     expected = _number(block[148:156])
     unsigned = sum(block) - sum(block[148:156]) + 8 * 32
     signed = unsigned - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
     if expected not in (unsigned, signed):
-        raise ArchiveError("tar error: invalid tar header")
+        raise TarError("tar error: invalid tar header")
     name = _text(block[:100])
     if block[257:263] == b"ustar\0" and (prefix := _text(block[345:500])):
         name = f"{prefix}/{name}"
@@ -193,18 +216,18 @@ def _number(data: bytes) -> int:
     if data[0] & 0x80:
         value = int.from_bytes(bytes([data[0] & 0x7F]) + data[1:], "big")
         if data[0] & 0x40:
-            raise ArchiveError("tar error: invalid tar header: negative number")
+            raise TarError("tar error: invalid tar header: negative number")
         return value
     digits = data.strip(b" \0")
     try:
         return int(digits or b"0", 8)
     except ValueError:
-        raise ArchiveError("tar error: invalid tar header") from None
+        raise TarError("tar error: invalid tar header") from None
 
 
 def _decimal(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise ArchiveError("tar error: invalid tar header: size is not a number")
+        raise TarError("tar error: invalid tar header: size is not a number")
     return int(text)
 
 
@@ -216,11 +239,54 @@ def _pax_records(data: bytes) -> dict[str, str]:
         length = data[position:space] if space > 0 else b""
         end = position + int(length) if length.isdigit() else 0
         if end <= space or end > len(data) or data[end - 1 : end] != b"\n":
-            raise ArchiveError("tar error: invalid tar header: malformed extended header")
+            raise TarError("tar error: invalid tar header: malformed extended header")
         key, separator, value = data[space + 1 : end - 1].partition(b"=")
         if not separator:
-            raise ArchiveError("tar error: invalid tar header: malformed extended header")
+            raise TarError("tar error: invalid tar header: malformed extended header")
         # A NUL would end the name early for whoever opens the file: keep it, the path check refuses it.
         records[key.decode("utf-8", "surrogateescape")] = value.decode("utf-8", "surrogateescape")
         position = end
     return records
+
+
+# --- gzip ------------------------------------------------------------------------------------------------------------
+
+
+class GunzipReader:
+    """A gzip stream whose damage is always a TarError; concatenated members are one stream, as in Go."""
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+        self._input = file.read(_INFLATE_CHUNK)
+        self._output = b""
+        self._position = 0
+        if self._input[:2] != b"\x1f\x8b":
+            raise GzipError("gzip: invalid header")
+        self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def read(self, size: int) -> bytes:
+        """At least one byte and at most ``size``, or nothing at the end."""
+        if self._position == len(self._output):
+            self._output, self._position = self._inflate(), 0
+        data = self._output[self._position : self._position + size]
+        self._position += len(data)
+        return data
+
+    def _inflate(self) -> bytes:
+        while True:
+            if self._member.eof:
+                self._input = self._member.unused_data or self._file.read(_INFLATE_CHUNK)
+                if not self._input:
+                    return b""
+                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            elif not self._input:
+                self._input = self._file.read(_INFLATE_CHUNK)
+                if not self._input:
+                    raise TarError("gzip: unexpected end of file")
+            try:
+                data = self._member.decompress(self._input, _INFLATED_CHUNK)
+            except zlib.error as problem:
+                raise TarError(f"gzip: damaged stream: {problem}") from None
+            self._input = self._member.unconsumed_tail
+            if data:
+                return data
