@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import orjson
 
@@ -32,6 +31,9 @@ LOG_CAPACITY = 2048
 
 RENDERED_CHANGES = 256
 """Latest changes of a resource that keep their encoded watch events; watchers are rarely further behind."""
+
+DECODED_OBJECTS = 512
+"""Objects that are kept decoded beside their encoded bodies."""
 
 WATCH_CAPACITY = 16384
 """Undelivered changes after which a watch that does not read is dropped."""
@@ -55,7 +57,11 @@ class Record:
 
     def view(self) -> Object:
         """The decoded object, shared by everybody who looks at it: nothing below its first level may be changed."""
-        return dict(_decoded(self))
+        found = _views.get(self)
+        if found is None:
+            found = self.decode()
+            _remember(self, found)
+        return dict(found)
 
     @classmethod
     def of(cls, key: Key, revision: int, obj: Object, body: bytes) -> "Record":
@@ -72,10 +78,14 @@ class Record:
         )
 
 
-@lru_cache(maxsize=512)
-def _decoded(record: Record) -> Object:
-    """Controllers look at the same few objects again and again."""
-    return record.decode()
+_views: dict[Record, Object] = {}
+"""Latest decoded objects: controllers look at what was just written, and at the same few objects again and again."""
+
+
+def _remember(record: Record, obj: Object) -> None:
+    _views[record] = obj
+    if len(_views) > DECODED_OBJECTS:
+        del _views[next(iter(_views))]
 
 
 @dataclass(slots=True, eq=False)
@@ -253,7 +263,10 @@ class Store:
     # Writing
 
     def put(self, resource: str, key: Key, obj: Object) -> Record:
-        """Creates or replaces an object under a new resourceVersion, which it sets in ``obj``."""
+        """Creates or replaces an object under a new resourceVersion, which it sets in ``obj``.
+
+        ``obj`` is the store's from then on: whoever gave it may read it, but not change it any more.
+        """
         table = self._table(resource)
         previous = table.records.get(key)
         revision = self._advance()
@@ -265,6 +278,7 @@ class Store:
         else:
             self._unlink(resource, previous)
         table.records[key] = record
+        _remember(record, obj)
         self._link(resource, record)
         self._next.batch.rows[(resource, *key)] = (revision, body)
         self._record(table, Change(resource, revision, record, previous, False))

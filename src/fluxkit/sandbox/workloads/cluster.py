@@ -50,11 +50,11 @@ class Cluster(Protocol):
         ...
 
     def create(self, resource: str, obj: Object, manager: str = ...) -> Object:
-        """Stores a new object; ``metadata.generateName`` is honoured."""
+        """Stores a new object, status included; ``metadata.generateName`` is honoured."""
         ...
 
-    def update(self, resource: str, obj: Object, manager: str = ...) -> Object:
-        """Stores a changed object but for its status; the generation grows with the spec."""
+    def update(self, resource: str, obj: Object, manager: str = ..., *, status: dict[str, Any] | None = ...) -> Object:
+        """Stores a changed object, and its new status in the same write; the generation grows with the spec."""
         ...
 
     def set_status(self, resource: str, obj: Object, status: dict[str, Any], manager: str = ...) -> Object:
@@ -158,29 +158,43 @@ class RegistryCluster:
         apply_builtin_defaults(served.gvk.group_kind, obj)
         if served.has_status and "spec" in obj:
             metadata["generation"] = 1
-        obj = track_update(
-            None, obj, schema=self._schemas.of(served), manager=manager, now=metadata["creationTimestamp"],
-            has_status=served.has_status,
-        )  # fmt: skip
+        status = obj.pop("status", None)
+        obj = self._tracked(served, None, obj, manager)
+        if status is not None:
+            obj = self._tracked(served, obj, {**obj, "status": status}, manager, "status")
         return self._put(resource, obj, None)
 
-    def update(self, resource: str, obj: Object, manager: str = _MANAGER) -> Object:
+    def _tracked(
+        self, served: Resource, before: Object | None, after: Object, manager: str, subresource: str = ""
+    ) -> Object:
+        return track_update(
+            before,
+            after,
+            schema=self._schemas.of(served),
+            manager=manager,
+            now=format_time(now()),
+            subresource=subresource,
+            has_status=served.has_status,
+        )
+
+    def update(
+        self, resource: str, obj: Object, manager: str = _MANAGER, *, status: dict[str, Any] | None = None
+    ) -> Object:
         served = self._resource(resource)
         metadata = obj["metadata"]
         live = self._store.get(resource, (metadata.get("namespace", ""), metadata["name"]))
         if live is None:
             raise not_found(served.plural, served.group, metadata["name"])
         before = live.view()
-        if before == obj:
-            return obj
-        counted = "generation" in before["metadata"] and resource != "pods"  # binding a Pod does not count
-        if counted and before.get("spec") != obj.get("spec"):
-            obj["metadata"] = {**metadata, "generation": before["metadata"]["generation"] + 1}
-        obj = track_update(
-            before, obj, schema=self._schemas.of(served), manager=manager, now=format_time(now()),
-            has_status=served.has_status,
-        )  # fmt: skip
-        return self._put(resource, obj, live)
+        changed = obj
+        if before != obj:
+            counted = "generation" in before["metadata"] and resource != "pods"  # binding a Pod does not count
+            if counted and before.get("spec") != obj.get("spec"):
+                obj["metadata"] = {**metadata, "generation": before["metadata"]["generation"] + 1}
+            changed = self._tracked(served, before, obj, manager)
+        if status is not None and changed.get("status") != status:
+            changed = self._tracked(served, changed, {**changed, "status": status}, manager, "status")
+        return obj if changed is obj else self._put(resource, changed, live)
 
     def set_status(self, resource: str, obj: Object, status: dict[str, Any], manager: str = _MANAGER) -> Object:
         if obj.get("status") == status:
@@ -190,10 +204,7 @@ class RegistryCluster:
         live = self._store.get(resource, (metadata.get("namespace", ""), metadata["name"]))
         if live is None:
             raise not_found(served.plural, served.group, metadata["name"])
-        changed = track_update(
-            obj, {**obj, "status": status}, schema=self._schemas.of(served), manager=manager, now=format_time(now()),
-            subresource="status",
-        )  # fmt: skip
+        changed = self._tracked(served, obj, {**obj, "status": status}, manager, "status")
         return self._put(resource, changed, live)
 
     def _put(self, resource: str, obj: Object, previous: Record | None) -> Object:

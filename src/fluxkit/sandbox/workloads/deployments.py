@@ -96,15 +96,15 @@ class Deployments:
             self._scale_paused(deployment, new, sets)
         else:
             deployment, sets = self._roll(deployment, new, sets, status)
-        deployment = self._fresh(RESOURCE, deployment)
-        sets = [self._fresh(_REPLICA_SETS, each) for each in sets]
+        sets = [self._fresh(each) for each in sets]
         new = self._find_new(deployment, sets)
         self._write_status(deployment, new, sets, status)
         if new is not None and not paused:
             self._clean_up(deployment, new, sets)
 
-    def _fresh(self, resource: str, obj: Object) -> Object:
-        return self._cluster.get(resource, obj["metadata"]["namespace"], obj["metadata"]["name"]) or obj
+    def _fresh(self, replica_set: Object) -> Object:
+        metadata = replica_set["metadata"]
+        return self._cluster.get(_REPLICA_SETS, metadata["namespace"], metadata["name"]) or replica_set
 
     # ReplicaSets
 
@@ -115,7 +115,7 @@ class Deployments:
     def _roll(
         self, deployment: Object, new: Object | None, sets: list[Object], status: dict[str, Any]
     ) -> tuple[Object, list[Object]]:
-        """One step of the rollout; returns the Deployment and its ReplicaSets as they are then."""
+        """One step of the rollout; returns the Deployment, its revision still to be written, and its ReplicaSets."""
         strategy = deployment["spec"].get("strategy") or {}
         old = [each for each in sets if each is not new]
         if strategy.get("type") == "Recreate":
@@ -168,7 +168,6 @@ class Deployments:
         if annotations.get(REVISION) != revision:
             annotations[REVISION] = revision
             deployment["metadata"] = {**deployment["metadata"], "annotations": annotations}
-            deployment = self._cluster.update(RESOURCE, deployment)
         return deployment, new
 
     def _annotations(self, deployment: Object, replica_set: Object | None) -> dict[str, str]:
@@ -203,21 +202,22 @@ class Deployments:
         rolling = (spec.get("strategy") or {}).get("type") != "Recreate"
         count = self._room(deployment, None, old) if rolling else 0
         rs_spec["replicas"] = count
-        made = self._cluster.create(
-            _REPLICA_SETS,
-            {
-                "apiVersion": "apps/v1",
-                "kind": "ReplicaSet",
-                "metadata": {
-                    "name": f"{name}-{suffix}",
-                    "namespace": deployment["metadata"]["namespace"],
-                    "labels": dict(labels),
-                    "annotations": {**self._annotations(deployment, None), REVISION: revision},
-                    "ownerReferences": [owner_reference(deployment)],
-                },
-                "spec": rs_spec,
+        replica_set: Object = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": f"{name}-{suffix}",
+                "namespace": deployment["metadata"]["namespace"],
+                "labels": dict(labels),
+                "annotations": {**self._annotations(deployment, None), REVISION: revision},
+                "ownerReferences": [owner_reference(deployment)],
             },
-        )
+            "spec": rs_spec,
+        }
+        if not count:
+            # There are no Pods to wait for: its controller would have nothing to add.
+            replica_set["status"] = {"replicas": 0, "observedGeneration": 1}
+        made = self._cluster.create(_REPLICA_SETS, replica_set)
         if count:
             self._scaled_event(deployment, made, 0, count)
         return made
@@ -356,7 +356,7 @@ class Deployments:
             set_condition(status, "Available", "False", "MinimumReplicasUnavailable", text, moment, stamped=True)
         if not deployment["spec"].get("paused") and "deletionTimestamp" not in deployment["metadata"]:
             self._progress(deployment, new, status)
-        self._cluster.set_status(RESOURCE, deployment, without_zeros(status))
+        self._cluster.update(RESOURCE, deployment, status=without_zeros(status))
 
     def _progress(self, deployment: Object, new: Object | None, status: dict[str, Any]) -> None:
         """The Progressing condition: complete, moving, or out of time."""
