@@ -11,10 +11,8 @@ Upstream: github.com/Masterminds/semver, ``version.go`` and ``constraints.go``.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import total_ordering
-from typing import Final
-
-import re2
+from functools import cache, total_ordering
+from typing import Any, Final
 
 __all__ = ["Constraint", "ConstraintError", "SemVerError", "Version", "VersionError", "parse_tag"]
 
@@ -244,11 +242,18 @@ _OPERAND = (
     r"(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?"
     r"(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?"
 )
-# RE2, as upstream: a backtracking engine needs exponential time for hostile runs of spaces.
-_ONE = re2.compile(rf"^\s*({_OPERATORS})\s*({_OPERAND})\s*$")
-_RANGE = re2.compile(rf"\s*({_OPERAND})\s+-\s+({_OPERAND})\s*")
-_FIND = re2.compile(rf"({_OPERATORS})\s*({_OPERAND})")
-_GROUP = re2.compile(rf"^(\s*({_OPERATORS})\s*({_OPERAND})\s*)((?:\s+|,\s*)({_OPERATORS})\s*({_OPERAND})\s*)*$")
+_ONE = rf"^\s*({_OPERATORS})\s*({_OPERAND})\s*$"
+_RANGE = rf"\s*({_OPERAND})\s+-\s+({_OPERAND})\s*"
+_FIND = rf"({_OPERATORS})\s*({_OPERAND})"
+_GROUP = rf"^(\s*({_OPERATORS})\s*({_OPERAND})\s*)((?:\s+|,\s*)({_OPERATORS})\s*({_OPERAND})\s*)*$"
+
+
+@cache
+def _compiled(pattern: str) -> Any:
+    """RE2, as upstream: a backtracking engine needs exponential time for hostile runs of spaces."""
+    import re2  # it takes a while, and most programs that read versions see no constraint
+
+    return re2.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +407,7 @@ def _is_wildcard(part: str) -> bool:
 def _comparison(text: str) -> _Comparison:
     if not text:
         return _Comparison("", text, Version(0, 0, 0), open=True)
-    found = _ONE.search(text)
+    found = _compiled(_ONE).search(text)
     if found is None:
         raise ConstraintError(f'improper constraint: "{text}"')
     operator, operand = found[1], found[2]
@@ -427,7 +432,7 @@ def _comparison(text: str) -> _Comparison:
 def _expand_ranges(text: str) -> str:
     """``1.2 - 1.4.5`` as the two comparisons it stands for."""
     rewritten = text
-    for found in _RANGE.finditer(text):
+    for found in _compiled(_RANGE).finditer(text):
         rewritten = rewritten.replace(found[0], f">= {found[1]}, <= {found[11]} ", 1)
     return rewritten
 
@@ -442,9 +447,9 @@ class Constraint:
         self.include_prerelease = include_prerelease
         self._groups: list[list[_Comparison]] = []
         for group in _expand_ranges(text).split("||"):
-            if _GROUP.search(group) is None:
+            if _compiled(_GROUP).search(group) is None:
                 raise ConstraintError(f'improper constraint: "{group}"')
-            self._groups.append([_comparison(found[0]) for found in _FIND.finditer(group)])
+            self._groups.append([_comparison(found[0]) for found in _compiled(_FIND).finditer(group)])
 
     def check(self, version: Version) -> bool:
         """Whether the version satisfies the constraint."""

@@ -3,7 +3,6 @@
 import itertools
 import re
 from typing import Any
-from urllib.parse import quote_plus
 
 from fluxkit.template.errors import FunctionError, LimitError
 from fluxkit.template.execution import INVALID
@@ -245,6 +244,8 @@ def _js_escaped(found: re.Match[str]) -> str:
 
 
 def _urlquery(*values: Any) -> str:
+    from urllib.parse import quote_plus
+
     return quote_plus(to_bytes(_joined(values)), safe="")
 
 

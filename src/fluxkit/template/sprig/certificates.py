@@ -1,7 +1,6 @@
 """Certificates: authorities, self-signed and signed ones. Upstream: Masterminds/sprig ``crypto.go``, Go's ``x509``."""
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -51,6 +50,8 @@ class Certificate(GoObject):
 
 
 def _addresses(values: Sequence[Any] | None) -> list["x509.GeneralName"]:
+    import ipaddress
+
     from cryptography import x509
 
     found: list[x509.GeneralName] = []

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, Final
-from zoneinfo import ZoneInfo
 
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.sprig.durations import SECOND, Duration
@@ -82,6 +81,8 @@ def load_location(name: str) -> Location:
     unknown = FunctionError(f"unknown time zone {name}")
     if ".." in name or name[0] in "/\\":
         raise unknown
+    from zoneinfo import ZoneInfo
+
     try:
         zone = ZoneInfo(name)
     except (OSError, ValueError, KeyError):

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-import re2
-
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.text import runes
@@ -34,11 +32,14 @@ _GO_PROBLEMS: Final = {
 @lru_cache(maxsize=1024)
 def _compiled(expression: str) -> Any:
     """The compiled expression; raises FunctionError with Go's text."""
+    import re2  # it takes a while, and most charts need none
+
     options = re2.Options()
     options.log_errors = False
     data = to_bytes(expression)
     try:
-        _refuse_extensions(data)
+        if _has_extensions(data):
+            raise re2.error("invalid escape sequence: \\C")
         return re2.compile(data, options)
     except re2.error as problem:
         text = problem.args[0]
@@ -47,11 +48,9 @@ def _compiled(expression: str) -> Any:
         raise FunctionError(_go_problem(code, argument, expression)) from None
 
 
-def _refuse_extensions(data: bytes) -> None:
+def _has_extensions(data: bytes) -> bool:
     """``\\C`` is known to RE2 in C++ but not in Go."""
-    for found in re.finditer(rb"\\(?:Q.*?(?:\\E|$)|(.))", data, re.DOTALL):
-        if found[1] == b"C":
-            raise re2.error("invalid escape sequence: \\C")
+    return any(found[1] == b"C" for found in re.finditer(rb"\\(?:Q.*?(?:\\E|$)|(.))", data, re.DOTALL))
 
 
 def _go_problem(code: str, argument: str, expression: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from fluxkit.semver import Constraint, SemVerError, Version
@@ -99,6 +100,7 @@ def _semver(text: str) -> GoVersion:
         raise FunctionError(str(problem)) from None
 
 
+@lru_cache(maxsize=1024)
 def _semver_compare(constraint: str, version: str) -> bool:
     try:
         return Constraint(constraint).check(Version.parse(version))

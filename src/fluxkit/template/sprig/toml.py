@@ -2,7 +2,6 @@
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any, Final
@@ -260,6 +259,8 @@ def _nameless(name: str) -> Any:
 def _from_toml(text: str) -> dict[str, Any]:
     if nesting(text) > MAX_DEPTH:
         return {"Error": "toml: nested too deeply"}
+    import tomllib
+
     try:
         return {key: _value(value) for key, value in tomllib.loads(text).items()}
     except tomllib.TOMLDecodeError as problem:
