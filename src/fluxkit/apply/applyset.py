@@ -24,7 +24,6 @@ from fluxkit.apply.normalize import prepare
 from fluxkit.apply.ordering import ApplyStage, rank, sort_key, sorted_refs, stage_of
 from fluxkit.apply.ownership import CommonMetadata, Owner
 from fluxkit.apply.prune import prune_one
-from fluxkit.apply.served import wait_served
 from fluxkit.apply.state import AppliedState, ObjectState, digest_of
 from fluxkit.apply.switches import Switches
 from fluxkit.kube import Client
@@ -314,7 +313,7 @@ class ApplySet:
                 for state in states:
                     changes.state.put(state)
                 changes.statuses.update({ref.identity: status for ref, status in statuses.items()})
-            await wait_served(self._client, stored, later, timeout)
+            await self._watcher.wait_served(stored, later, timeout)
         except NoMatch as error:
             raise HealthCheckFailed(f"timeout waiting for: [{error}]", {}) from error
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from fluxkit.apply.concurrency import map_bounded
 from fluxkit.apply.kstatus import Status, StatusCode, compute, with_pods
+from fluxkit.apply.served import wait_served
 from fluxkit.apply.sharedwatch import Scope, SharedWatch, SharedWatches
 from fluxkit.apply.state import AppliedState, resource_version
 from fluxkit.kube import Client, ResourceMapping
@@ -149,6 +150,12 @@ class StatusWatcher:
         except TimeoutError as error:
             statuses = {ref: Status(StatusCode.TERMINATING) for ref in left}
             raise HealthCheckFailed(f"{left[0]} termination timeout", statuses, timed_out=True) from error
+
+    async def wait_served(
+        self, definitions: Iterable[Object], wanted: Collection[GroupVersionKind], timeout: float
+    ) -> None:
+        """Return when the wanted kinds that these definitions serve can be used; raises ``NoMatch``."""
+        await wait_served(self._client, self._watches, definitions, wanted, timeout)
 
     def _remember(self, identity: Identity, uid: str, version: int) -> None:
         """This version of the object was healthy. The oldest memories go first; losing one costs one read."""

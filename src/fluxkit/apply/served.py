@@ -1,16 +1,23 @@
 """Waiting until new kinds can be used: a definition that is established may not be served yet."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
+from fluxkit.apply.sharedwatch import Scope, SharedWatches
 from fluxkit.kube import Client
 from fluxkit.kube.errors import APIError, NoMatch, NotFound
 from fluxkit.objects import GroupVersionKind, Object
 
 __all__ = ["defined_kinds", "wait_served"]
 
-_FIRST_PAUSE = 0.01
-_LONGEST_PAUSE = 0.5
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 2.0
+# A definition becomes an API service once the server has its paths; both are told before or as a kind can be used.
+_SIGNS = (
+    GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+    GroupVersionKind("apiregistration.k8s.io", "v1", "APIService"),
+)
 _PROBE = "fluxkit-probe"
 
 
@@ -31,34 +38,59 @@ def defined_kinds(definition: Object) -> set[GroupVersionKind]:
 
 
 async def wait_served(
-    client: Client, definitions: Iterable[Object], wanted: Collection[GroupVersionKind], timeout: float
+    client: Client,
+    watches: SharedWatches,
+    definitions: Iterable[Object],
+    wanted: Collection[GroupVersionKind],
+    timeout: float,
 ) -> None:
     """Return when every wanted kind that these definitions serve can be used; raises :class:`NoMatch` otherwise.
 
     Kinds that discovery knows already cost nothing. A new one has to be in discovery, and its path has to answer: the
-    two follow the definition independently. Neither can be watched, hence the short, growing pauses; both normally
-    follow within milliseconds. ``timeout`` is in seconds.
+    two follow the definition independently. What is watched wakes the next look; a server behind a balancer may be late
+    with either, hence the growing pauses that end without a sign. ``timeout`` is in seconds.
     """
     kinds: set[GroupVersionKind] = set()
     for definition in definitions:
         kinds |= defined_kinds(definition) & set(wanted)
-    deadline = asyncio.get_running_loop().time() + timeout
-    for kind in sorted(kinds):
-        pause = _FIRST_PAUSE
-        new = False
-        while not await _is_served(client, kind, probe=new):
-            new = True
-            if asyncio.get_running_loop().time() + pause > deadline:
-                raise NoMatch(kind)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+    missing = [kind for kind in sorted(kinds) if not client.knows(kind) and not await _is_served(client, kind)]
+    if not missing:
+        return
+    with _signs(watches) as sign:
+        try:
+            async with asyncio.timeout(timeout):
+                while missing:
+                    pause = _FIRST_PAUSE
+                    while not await _is_served(client, missing[0]):
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(pause):
+                                await sign.wait()
+                        sign.clear()
+                        pause = min(2 * pause, _LONGEST_PAUSE)
+                    missing.pop(0)
+        except TimeoutError:
+            raise NoMatch(missing[0]) from None
 
 
-async def _is_served(client: Client, kind: GroupVersionKind, *, probe: bool) -> bool:
+@contextmanager
+def _signs(watches: SharedWatches) -> Iterator[asyncio.Event]:
+    """An event that is set whenever a definition or an API service changes."""
+    sign = asyncio.Event()
+    acquired = [watches.acquire(Scope(kind, metadata_only=True)) for kind in _SIGNS]
+    stops = [watch.listen(None, sign.set) for watch in acquired]
+    try:
+        yield sign
+    finally:
+        for stop in stops:
+            stop()
+        for watch in acquired:
+            watches.release(watch)
+
+
+async def _is_served(client: Client, kind: GroupVersionKind) -> bool:
     try:
         mapping = await client.mapping(kind)
-        if probe:
-            await client.get(kind, _PROBE, "default" if mapping.namespaced else "", metadata_only=True)
+        await client.get(kind, _PROBE, "default" if mapping.namespaced else "", metadata_only=True)
     except NoMatch:
         return False
     except NotFound as error:

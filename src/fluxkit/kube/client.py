@@ -302,6 +302,10 @@ class Client:
         """How the server serves a kind (in its preferred version, if none is named); raises :class:`NoMatch`."""
         return await self._discovery.mapping(kind)
 
+    def knows(self, kind: GroupVersionKind) -> bool:
+        """Whether the server was seen to serve a kind; asks nobody."""
+        return self._discovery.knows(kind)
+
     async def resolve(self, text: str) -> ResourceMapping:
         """The resource that a person means: ``deploy``, ``ks``, ``gitrepositories.source.toolkit.fluxcd.io`` ..."""
         return await self._discovery.resolve(text)

@@ -62,6 +62,10 @@ class Discovery:
                     self._missed[wanted] = now + _MISS_KEPT
             return found
 
+    def knows(self, kind: GroupVersionKind) -> bool:
+        """Whether a kind was read before; asks nobody."""
+        return kind in self._mappings
+
     async def all(self) -> list[ResourceMapping]:
         """Every resource of every served version."""
         async with self._lock:

@@ -4,7 +4,7 @@
 ``GET /sandbox/stats``        requests by verb and resource since start or reset; objects; revision; commits
 ``DELETE /sandbox/stats``     sets the request counters to zero
 ``GET /sandbox/faults``       the faults in force
-``POST /sandbox/faults``      adds one: ``{"code": 409|429|500|503|504, "count": 1, "verb", "resource", "namespace",
+``POST /sandbox/faults``      adds one: ``{"code": 404|409|429|500|503|504, "count": 1, "verb", "resource", "namespace",
                               "name", "subresource", "retryAfter", "message"}``; empty members match every request
 ``DELETE /sandbox/faults``    removes all
 ``POST /sandbox/watches/drop``  cuts the connections of open watches (``?resource=<plural[.group]>`` for some)
