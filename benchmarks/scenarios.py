@@ -11,6 +11,7 @@ from benchmarks.fleet import write_application, write_fleet, write_kustomization
 from benchmarks.kustomize import kustomize
 from benchmarks.report import Figure, announce, show
 from benchmarks.rig import Bench
+from benchmarks.sandbox import sandbox
 from testbed import upstream_programs
 
 __all__ = ["SCENARIOS"]
@@ -181,4 +182,5 @@ SCENARIOS = {
     "idle": idle,
     "cli": command_line,
     "kustomize": kustomize,
+    "sandbox": sandbox,
 }
