@@ -150,6 +150,8 @@ class Watcher:
         self.revision = 0
         """The store's committed revision when this watcher was last woken: what a bookmark may promise."""
         self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rung = False
 
     def offer(self, change: Change) -> None:
         if self.namespace and change.record.key[0] != self.namespace:
@@ -164,11 +166,29 @@ class Watcher:
         self.closed = reason
         self._wake.set()
 
-    async def wait(self) -> None:
-        """Returns when there are changes to read or the watcher is closed."""
+    async def wait(self, until: float) -> bool:
+        """Returns when there are changes to read or the watcher is closed; False at a moment of the loop's clock."""
+        if self._alarm is None or self._alarm.when() != until:
+            # One timer for many waits: hundreds of watchers are woken by every change.
+            self.silence()
+            self._alarm = asyncio.get_running_loop().call_at(until, self._ring)
         while not self.changes and not self.closed:
+            if self._rung:
+                return False
             self._wake.clear()
             await self._wake.wait()
+        return True
+
+    def _ring(self) -> None:
+        self._rung = True
+        self._wake.set()
+
+    def silence(self) -> None:
+        """Forgets the moment that was waited for."""
+        self._rung = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
 
 @dataclass(slots=True, eq=False)
@@ -403,6 +423,7 @@ class Store:
         return watcher
 
     def unwatch(self, watcher: Watcher) -> None:
+        watcher.silence()
         self._table(watcher.resource).watchers.discard(watcher)
 
     def watchers(self) -> list[Watcher]:

@@ -237,11 +237,12 @@ def _order(key: str) -> tuple[int, Any]:
 
 def ordered(fields: FieldSet) -> FieldSet:
     """The set with its keys in the order in which upstream writes them."""
-    if len(fields) < 2:
-        return {key: ordered(node) if node else node for key, node in fields.items()}
-    plain = all(key[0] == "f" or key == _SELF for key in fields)
-    keys = sorted(fields) if plain else sorted(fields, key=_order)
-    return {key: ordered(fields[key]) if fields[key] else EMPTY for key in keys}
+    keys: Sequence[str] = list(fields)
+    if len(keys) > 1:
+        keys = sorted(keys)
+        if keys[-1][0] != "f":  # fields and the set's own mark sort before all other elements
+            keys = sorted(keys, key=_order)
+    return {key: ordered(node) if (node := fields[key]) else EMPTY for key in keys}
 
 
 def paths(fields: FieldSet, prefix: Path = ()) -> Iterator[Path]:

@@ -320,11 +320,13 @@ def _whole(schema: SchemaNode | None, value: Any) -> FieldSet:
     if isinstance(value, dict):
         if not value or (schema is not None and schema.map_type == "atomic"):
             return EMPTY
-        if schema is None:
-            return {".": EMPTY, **{"f:" + key: _whole(None, child) for key, child in value.items()}}
-        return {".": EMPTY, **{"f:" + key: _whole(schema.child(key), child) for key, child in value.items()}}
-    if isinstance(value, list) and value and schema is not None and _is_associative(schema, value):
+        declared, extra = (schema.properties, schema.additional_properties) if schema is not None else ({}, None)
         out: FieldSet = {".": EMPTY}
+        for key, child in value.items():
+            out["f:" + key] = _whole(declared.get(key, extra), child) if type(child) in _CONTAINERS else EMPTY
+        return out
+    if isinstance(value, list) and value and schema is not None and _is_associative(schema, value):
+        out = {".": EMPTY}
         for element, item in zip(_elements(schema, value), value, strict=True):
             if element in out:
                 out[element] = EMPTY

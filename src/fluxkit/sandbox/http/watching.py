@@ -114,12 +114,7 @@ async def _stream(
     loop = asyncio.get_running_loop()
     next_bookmark = loop.time() + BOOKMARK_SECONDS
     while True:
-        now = loop.time()
-        wake = min(deadline, next_bookmark) if bookmarks else deadline
-        try:
-            async with asyncio.timeout(wake - now):
-                await watcher.wait()
-        except TimeoutError:
+        if not await watcher.wait(min(deadline, next_bookmark) if bookmarks else deadline):
             if bookmarks:
                 await response.write(_event("BOOKMARK", rendering.bookmark(store.committed)))
             if loop.time() >= deadline:

@@ -14,7 +14,7 @@ _log = logging.getLogger("fluxkit.sandbox")
 
 K = TypeVar("K", bound=Hashable)
 
-_SLICE = 0.005
+_SLICE = 0.001
 """Seconds of work after which other tasks get their turn."""
 
 
