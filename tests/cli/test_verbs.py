@@ -229,7 +229,7 @@ def test_export(flux: Flux, cluster: Cluster) -> None:
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": "GitRepository",
         "metadata": {"name": "one", "namespace": cluster.namespace, "labels": labels, "annotations": annotations},
-        "spec": cluster.get(GIT, "one")["spec"],
+        "spec": {**cluster.get(GIT, "one")["spec"], "interval": "1m0s", "timeout": "1m0s"},
     }
     documents = yaml.load_all(flux("export", "source", "git", "--all", "--with-credentials").out)
     assert [(each["kind"], each["metadata"]["name"]) for each in documents] == [

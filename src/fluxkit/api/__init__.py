@@ -9,7 +9,8 @@ fluxcd/pkg/apis/meta); the CustomResourceDefinitions are generated from the mode
 The package performs no I/O and knows nothing about clients or controllers.
 """
 
-from fluxkit.api.crd import crds
+from fluxkit.api.canonical import canonical_spec
+from fluxkit.api.crd import crds, model_of
 from fluxkit.api.kustomize import Kustomization
 from fluxkit.api.meta import Condition, ObjectMeta
 from fluxkit.api.resource import DecodeError, Resource
@@ -23,5 +24,7 @@ __all__ = [
     "Kustomization",
     "ObjectMeta",
     "Resource",
+    "canonical_spec",
     "crds",
+    "model_of",
 ]

@@ -12,9 +12,9 @@ from fluxkit.api.kustomize import Kustomization
 from fluxkit.api.resource import Resource
 from fluxkit.api.source import GitRepository
 from fluxkit.api.structural import schema_of
-from fluxkit.objects import Object
+from fluxkit.objects import GroupVersionKind, Object
 
-__all__ = ["crds"]
+__all__ = ["crds", "model_of"]
 
 _AGE = {"jsonPath": ".metadata.creationTimestamp", "name": "Age", "type": "date"}
 _READY = {"jsonPath": '.status.conditions[?(@.type=="Ready")].status', "name": "Ready", "type": "string"}
@@ -38,6 +38,11 @@ _DEFINITIONS = (
     ),
     _Definition(Kustomization, ("ks",), ("all", "fluxcd", "fluxcd-appliers")),
 )
+
+
+def model_of(gvk: GroupVersionKind) -> type[Resource] | None:
+    """The model of a kind, None for kinds that are not ours."""
+    return next((each.model for each in _DEFINITIONS if gvk == each.model.GVK), None)
 
 
 def crds() -> list[Object]:

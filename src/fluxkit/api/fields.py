@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-__all__ = ["DateTime", "Duration", "Int64", "Model", "ShortDuration", "crd_default", "doc", "rules"]
+__all__ = ["DURATIONS", "DateTime", "Duration", "Int64", "Model", "ShortDuration", "crd_default", "doc", "rules"]
 
 
 class Model(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -30,10 +30,15 @@ def rules(*pairs: tuple[str, str]) -> msgspec.Meta:
     return msgspec.Meta(extra_json_schema={"x-kubernetes-validations": validations})
 
 
-Duration = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"})]
+_DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+_SHORT_DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$"
+DURATIONS = frozenset({_DURATION, _SHORT_DURATION})
+"""The patterns by which a schema says that a text is a duration."""
+
+Duration = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": _DURATION})]
 """A Go duration, ``1h30m``."""
 
-ShortDuration = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$"})]
+ShortDuration = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": _SHORT_DURATION})]
 """A Go duration without hours."""
 
 DateTime = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]

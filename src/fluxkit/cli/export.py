@@ -50,16 +50,20 @@ async def _print(kind: Kind, name: str | None, with_credentials: bool, session: 
 
 
 def _exported(kind: Kind, obj: Object) -> Object:
+    from fluxkit.api import canonical_spec, model_of
+
     metadata: dict[str, Any] = {"name": key_of(obj).name, "namespace": key_of(obj).namespace}
     if labels := labels_of(obj):
         metadata["labels"] = labels
     if annotations := annotations_of(obj):
         metadata["annotations"] = annotations
+    spec = obj.get("spec") or {}
+    model = model_of(kind.gvk)
     return {
         "apiVersion": kind.gvk.api_version,
         "kind": kind.kind,
         "metadata": metadata,
-        "spec": obj.get("spec") or {},
+        "spec": canonical_spec(model, spec) if model else spec,
     }
 
 
