@@ -120,6 +120,7 @@ flux = FluxGroup(
         "events": lazy("events", "events", "Display Kubernetes events for Flux resources"),
         "export": lazy("export", "export", "Export resources in YAML format"),
         "get": lazy("get", "get", "Get the resources and their status"),
+        "helm": lazy("helm", "helm", "Work on Helm charts offline"),
         "install": lazy("install", "install", "Install or upgrade Flux"),
         "kustomize": lazy("kustomize", "kustomize", "Build kustomizations offline"),
         "logs": lazy("logs", "logs", "Display formatted logs for Flux components"),
