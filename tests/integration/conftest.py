@@ -20,6 +20,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         "--min-retry-delay=100ms",
         "--max-retry-delay=1s",
         "--http-retry=1",
+        "--metrics-addr=127.0.0.1:0",
         "--requeue-dependency=10m",  # longer than any test: what is waited for has to wake whoever waits
     )
 

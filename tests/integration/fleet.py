@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
+import orjson
+
 from fluxkit.api import Condition, GitRepository, Kustomization
 from fluxkit.kube import Client, WatchCache
 from fluxkit.kube.errors import NotFound
@@ -159,6 +162,15 @@ class Fleet:
 
         await self.object_where(GroupVersionKind("", "v1", "Event"), told)
         return found[0]
+
+    async def metrics(self) -> str:
+        """The controllers' metrics."""
+        lines = [line for line in self.rig.controllers.log_file.read_text().splitlines() if "metrics server" in line]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{orjson.loads(lines[-1])['port']}/metrics") as answer,
+        ):
+            return await answer.text()
 
     async def warnings(self, name: str) -> list[str]:
         """Messages of the warning events about an object."""

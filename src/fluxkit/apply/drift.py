@@ -142,6 +142,12 @@ class DriftWatch(Generic[OwnerKey]):
         # A cache that is behind our own write knows less than the state does; what comes later will be reported.
         return seen.uid == state.live.uid and (seen.version < state.live.version or seen.same_as(state.live))
 
+    def taken_over(self, state: ObjectState) -> bool:
+        """Whether another owner of the same group applied the live object since ``state`` was recorded."""
+        kind = self._kinds.get(self._place(state.ref.gvk, state.ref.key))
+        live = kind.watch.get(state.ref.key) if kind is not None and self._seen(state.ref) is not None else None
+        return live is not None and bool(self._taken_over(live, state))
+
     def version_of(self, ref: ObjectRef) -> tuple[str, int] | None:
         """(uid, resourceVersion) of the newest live object that was heard of or applied; ``None`` if there is none."""
         newest = self.heard_of(ref)

@@ -18,9 +18,14 @@ from fluxkit.api import GitRepository, Kustomization
 from fluxkit.apply import DriftWatch, StatusWatcher
 from fluxkit.controllers.attempt import Services
 from fluxkit.controllers.building import Builder
+from fluxkit.controllers.claims import Claims
+from fluxkit.controllers.directives import directives_changed
+from fluxkit.controllers.findings import FindingMetrics
 from fluxkit.controllers.gitaccess import GitAccess
 from fluxkit.controllers.gitrepository import GitRepositoryReconciler
+from fluxkit.controllers.inputs import TreeIndexes
 from fluxkit.controllers.kustomization import KustomizationReconciler
+from fluxkit.controllers.memory import MemoryStore
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.sources import OtherSources, SourceReader
 from fluxkit.controllers.targets import Targets
@@ -30,6 +35,7 @@ from fluxkit.controllers.triggers import (
     configured_by,
     dependants_of,
     referrers_of,
+    sharers_of,
 )
 from fluxkit.kube import CacheEvent, Client, ClusterConfig
 from fluxkit.objects import GroupVersionKind, ObjectKey, ObjectRef
@@ -46,7 +52,7 @@ from fluxkit.runtime import (
     election_id,
 )
 from fluxkit.runtime import logging as controller_logging
-from fluxkit.runtime.predicates import resource_version_changed
+from fluxkit.runtime.predicates import any_of, resource_version_changed, spec_or_request
 from fluxkit.source import ArtifactFetcher, ArtifactServer, FetchOptions, Storage
 from fluxkit.source.git import GitClient
 
@@ -190,20 +196,14 @@ class _Process:
                 on_takeover=lambda owner, ref, other: taken_over(owner, ref, other),
             )
         )
-        services = Services(
-            client=self._client,
-            fetcher=fetcher,
-            builder=Builder(self._client, workers, options),
-            drift=drift,
-            watcher=await enter(StatusWatcher(self._client, managed_label=_OWNER_LABEL)),
-            targets=Targets(
-                self._client,
-                default_service_account=options.default_service_account,
-                allow_exec=options.insecure_kubeconfig_exec,
-                allow_insecure_tls=options.insecure_kubeconfig_tls,
-            ),
-            options=options,
+        builder = Builder(self._client, workers, options)
+        targets = Targets(
+            self._client,
+            default_service_account=options.default_service_account,
+            allow_exec=options.insecure_kubeconfig_exec,
+            allow_insecure_tls=options.insecure_kubeconfig_tls,
         )
+        memories, indexes = MemoryStore(), TreeIndexes()
         kustomizations = caches.cache(Kustomization.GVK, self._namespace, indexers=INDEXERS)
         repositories = caches.cache(GitRepository.GVK, self._namespace)
         others = OtherSources(self._client, caches, self._namespace, lambda event: source_changed(event))
@@ -212,6 +212,28 @@ class _Process:
             others,
             no_cross_namespace_refs=options.no_cross_namespace_refs,
             external_artifacts=options.gate("ExternalArtifact"),
+        )
+        services = Services(
+            client=self._client,
+            fetcher=fetcher,
+            builder=builder,
+            drift=drift,
+            watcher=await enter(StatusWatcher(self._client, managed_label=_OWNER_LABEL)),
+            targets=targets,
+            claims=Claims(
+                lambda: kustomizations,
+                lambda: repositories,
+                sources,
+                fetcher,
+                builder,
+                targets,
+                memories,
+                indexes,
+            ),
+            options=options,
+            memories=memories,
+            indexes=indexes,
+            findings=FindingMetrics(self._manager.metrics.registry),
         )
         reconciler = KustomizationReconciler(
             services, sources, self._recorder("kustomize-controller"), lambda: kustomizations, self._jitter
@@ -225,11 +247,13 @@ class _Process:
             max_retry_delay=options.max_retry_delay,
             namespace=self._namespace,
             label_selector=options.watch_label_selector,
+            predicate=any_of(spec_or_request, directives_changed),
         )
         referrers = referrers_of(lambda: kustomizations)
         dependants = dependants_of(lambda: kustomizations)
         controller.watch(GitRepository.GVK, referrers, predicate=artifact_changed, namespace=self._namespace)
         controller.watch(Kustomization.GVK, dependants, namespace=self._namespace)
+        sharers = sharers_of(lambda: kustomizations)
         if not options.gate("DisableConfigWatchers"):
             for kind in ("ConfigMap", "Secret"):
                 controller.watch(
@@ -255,6 +279,12 @@ class _Process:
             fields = {"owner": str(owner), "object": str(ref), "other": other}
             controller.log.info("object is claimed by another Kustomization", fields)
 
+        def shared(event: CacheEvent) -> None:
+            # no trigger: what becomes of shared objects is no reason to give up waiting for health
+            for key in sharers(event):
+                controller.enqueue(key)
+
+        kustomizations.subscribe(shared)
         self._part("kustomize-controller").add(controller)
 
     def _recorder(self, controller: str) -> EventRecorder:

@@ -8,8 +8,9 @@ Steps, order, reasons and texts follow fluxcd/kustomize-controller ``reconcile``
 is that objects are in the inventory before they are created: no crash and no failure can leave orphans.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from fluxkit.api.meta import Selector
 from fluxkit.apply import (
@@ -33,17 +34,22 @@ from fluxkit.apply import (
 from fluxkit.apply import (
     Target as IgnoreTarget,
 )
-from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed
+from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed
 from fluxkit.controllers.building import Build, Builder, check_encryption
+from fluxkit.controllers.claims import Claims
+from fluxkit.controllers.directives import Directives
 from fluxkit.controllers.events import KustomizationEvents
+from fluxkit.controllers.findings import Finding, FindingMetrics, Findings
 from fluxkit.controllers.health import HealthCheck, health_refs
 from fluxkit.controllers.healthexprs import HealthExpressions
 from fluxkit.controllers.inputs import TreeIndex, TreeIndexes, fingerprint
 from fluxkit.controllers.manifests import Manifests
-from fluxkit.controllers.memory import BuildRecord, Memory
+from fluxkit.controllers.memory import BuildRecord, Memory, MemoryStore
 from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.pruning import plan_prune
 from fluxkit.controllers.sources import Source
 from fluxkit.controllers.targets import Target, TargetError, Targets
+from fluxkit.controllers.timing import interval
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NoMatch
 from fluxkit.objects import Object, ObjectKey, ObjectRef, ref_of
@@ -51,6 +57,10 @@ from fluxkit.runtime import Run, Superseded, conditions
 from fluxkit.source import ArtifactFetcher, ArtifactNotFound, SourceError, UnpackedTree
 
 __all__ = ["Attempt", "FetchSuperseded", "Services"]
+
+
+_PACE = 0.9
+"""Share of the interval that has passed for sure when its timer goes off, whatever the jitter took from it."""
 
 
 class FetchSuperseded(Exception):
@@ -67,8 +77,11 @@ class Services:
     drift: DriftWatch[ObjectKey]
     watcher: StatusWatcher
     targets: Targets
+    claims: Claims
     options: ControllersOptions
-    indexes: TreeIndexes = field(default_factory=TreeIndexes)
+    memories: MemoryStore
+    indexes: TreeIndexes
+    findings: FindingMetrics
 
 
 class Attempt:
@@ -83,6 +96,7 @@ class Attempt:
         status: AttemptStatus,
         events: KustomizationEvents,
         expressions: HealthExpressions,
+        directives: Directives,
         *,
         forced: bool,
     ) -> None:
@@ -94,7 +108,9 @@ class Attempt:
         self._memory = memory
         self._status = status
         self._events = events
+        self._directives = directives
         self._forced = forced
+        self._findings = Findings(self._ks, events, services.findings)
         self._health = HealthCheck(run, status, events, services.watcher, services.drift, expressions)
 
     async def execute(self) -> bool:
@@ -104,6 +120,7 @@ class Attempt:
         ``Superseded`` for a health check that is obsolete.
         """
         settled = self._is_settled()
+        before = self._status.inventory()
         if not settled:
             self._status.begin()
         with await self._fetch() as tree:
@@ -111,15 +128,17 @@ class Attempt:
             self._ks.status.last_attempted_revision = self._status.revision
             build = await self._services.builder.prepare(self._ks, path)
             index = self._services.indexes.of(tree.digest, tree.files)
-            unchanged = settled and self._is_unchanged(build.request, index)
+            unchanged = settled and await self._is_unchanged(build.request, index)
             manifests = None if unchanged else await self._build(build, tree)
         try:
             if manifests is None:
+                await self._tell_rivals(before)
                 return await self._keep()
             async with self._services.targets.open(self._ks) as target:
                 with self._services.drift.writing(self._run.key):
                     changes = await self._apply(target, manifests)
                     self._remember(target, BuildRecord.of(build.request, manifests, index), changes)
+                await self._tell_rivals(ref for ref in changes.refs(skipped=False) if ref in before)
                 refs = health_refs(self._ks, changes.refs(skipped=False))
                 await self._wait_healthy(target, refs, manifests, changes)
         except TargetError as error:
@@ -138,14 +157,24 @@ class Attempt:
             and self._ks.status.observed_generation == self._ks.metadata.generation
         )
 
-    def _is_unchanged(self, request: str, index: TreeIndex) -> bool:
-        record = self._memory.build
-        return (
-            record is not None
-            and record.request == request
-            and record.fingerprint == fingerprint(record.inputs, index)
-            and all(self._services.drift.unchanged(state) for state in self._memory.applied)
-        )
+    async def _is_unchanged(self, request: str, index: TreeIndex) -> bool:
+        record, memory = self._memory.build, self._memory
+        inventory = self._status.inventory()
+        if (
+            record is None
+            or record.request != request
+            or len(inventory) != len(memory.applied)  # something waits for being pruned
+            or record.fingerprint != fingerprint(record.inputs, index)
+        ):
+            return False
+        drifted = [state for state in memory.applied if not self._services.drift.unchanged(state)]
+        if not drifted:
+            return True
+        # with a rival the interval sets the pace; anything faster would be a fight
+        if time.monotonic() - memory.applied_at > _PACE * interval(self._ks):
+            return False
+        rivals = await self._services.claims.rivals(self._ks, [state.ref for state in drifted])
+        return all(state.ref.identity in rivals and self._services.drift.taken_over(state) for state in drifted)
 
     async def _keep(self) -> bool:
         """The objects are as the source wants them at this revision, too: record it, unless they fell ill."""
@@ -207,7 +236,7 @@ class Attempt:
             raise StepFailed("ReconciliationFailed", str(error)) from error
         self._tell(changes)
         self._track(target, changes.state)
-        await self._prune(apply_set, old, Inventory.from_changes(changes), manifests.digest)
+        await self._prune(target, apply_set, old, Inventory.from_changes(changes), manifests.digest)
         return changes
 
     def _apply_options(self, old: Inventory) -> ApplyOptions:
@@ -244,6 +273,7 @@ class Attempt:
 
     def _track(self, target: Target, state: AppliedState) -> None:
         """What was applied is what later changes are measured by, also if the attempt fails further on."""
+        self._memory.applied_at = time.monotonic()
         if target.local:
             self._memory.applied = state
             self._services.drift.track(self._run.key, state)
@@ -251,13 +281,28 @@ class Attempt:
             self._memory.applied = AppliedState()
             self._services.drift.forget(self._run.key)
 
-    async def _prune(self, apply_set: ApplySet, old: Inventory, new: Inventory, digest: str) -> None:
+    async def _prune(self, target: Target, apply_set: ApplySet, old: Inventory, new: Inventory, digest: str) -> None:
         self._status.set_inventory(new)
-        stale = old.diff(new)
-        if not stale or not self._ks.spec.prune:
+        if not self._ks.spec.prune:
+            self._findings.ended(Finding.PRUNE_PENDING, "pruning is off")
             return
         try:
-            deleted = await apply_set.delete(stale)
+            plan = await plan_prune(self._services.claims, target, self._ks, old, new, self._directives)
+        except (KubeError, TargetError) as error:
+            self._status.set_inventory(new.merged(old))
+            self._status.record(digest, "PruneFailed")
+            raise StepFailed("PruneFailed", f"unable to tell what may be pruned: {error}") from error
+        plan.tell(self._findings)
+        new = new.merged(plan.kept)
+        self._status.set_inventory(new)
+        if plan.doomed:
+            await self._delete(apply_set, plan.doomed, new, digest)
+        if plan.refusal:
+            raise Held(plan.reason, plan.refusal)
+
+    async def _delete(self, apply_set: ApplySet, doomed: Sequence[ObjectRef], new: Inventory, digest: str) -> None:
+        try:
+            deleted = await apply_set.delete(doomed)
         except DeleteFailed as error:
             self._status.set_inventory(new.merged(error.survivors))
             self._status.record(digest, "PruneFailed")
@@ -279,6 +324,23 @@ class Attempt:
             )
         if log := changes.change_log():
             self._events.info(log)
+
+    async def _tell_rivals(self, refs: Iterable[ObjectRef]) -> None:
+        """Two that apply the same object undo each other at every interval: both say so.
+
+        ``refs`` leaves out what this attempt was the first to apply: its old owner has not let go of it yet.
+        """
+        rivals = await self._services.claims.rivals(self._ks, refs)
+        if not rivals:
+            self._findings.ended(Finding.CONFLICT, "no other Kustomization applies the same objects any more")
+            return
+        shared = sorted(
+            f"{kind}/{ObjectKey(namespace, name)} (Kustomization/{key})"
+            for (_, kind, namespace, name), key in rivals.items()
+        )
+        shown = ", ".join(shared[:10]) + (f" and {len(shared) - 10} more" if len(shared) > 10 else "")
+        message = f"other Kustomizations apply the same objects, remove them from all but one: {shown}"
+        self._findings.found(Finding.CONFLICT, "AppliedByOthers", message, len(shared))
 
     async def _wait_healthy(
         self, target: Target, refs: Sequence[ObjectRef], manifests: Manifests | None, changes: ChangeSet

@@ -14,7 +14,7 @@ from fluxkit.durations import format_duration
 from fluxkit.objects import ObjectRef
 from fluxkit.runtime import conditions
 
-__all__ = ["AttemptStatus", "StepFailed"]
+__all__ = ["AttemptStatus", "Held", "StepFailed", "elapsed"]
 
 
 class StepFailed(Exception):
@@ -27,6 +27,10 @@ class StepFailed(Exception):
         super().__init__(message)
         self.reason = reason
         self.event = event or message
+
+
+class Held(StepFailed):
+    """Everything was done that may be done without somebody's decision; it has been told, and a retry is pointless."""
 
 
 class AttemptStatus:

@@ -1,18 +1,25 @@
 """Deleting a Kustomization: what becomes of its objects, and when its finalizer goes.
 
-Neither source nor dependencies nor expressions are consulted, so failures there cannot hold up a deletion
-(fluxcd/kustomize-controller ``finalize``).
+Source, dependencies and expressions cannot hold up a deletion (fluxcd/kustomize-controller ``finalize``). Objects that
+another Kustomization wants by now are left to it.
 """
+
+import asyncio
 
 from fluxkit.api import Kustomization
 from fluxkit.apply import ApplySet, ChangeSet, DeleteFailed, HealthCheckFailed, Inventory, Owner, StatusWatcher
 from fluxkit.controllers.attempt import Services
 from fluxkit.controllers.events import KustomizationEvents
-from fluxkit.controllers.targets import Target
+from fluxkit.controllers.targets import Target, TargetError
 from fluxkit.controllers.timing import effective_timeout
+from fluxkit.kube.errors import KubeError
+from fluxkit.objects import ObjectRef
 from fluxkit.runtime import Run, finalizers
 
 __all__ = ["finalize"]
+
+_PATIENCE = 15.0
+"""Seconds to find out what others want."""
 
 
 async def finalize(services: Services, run: Run, kustomization: Kustomization, events: KustomizationEvents) -> None:
@@ -53,14 +60,33 @@ async def _delete(
     events: KustomizationEvents,
 ) -> None:
     owner = Owner(kustomization.metadata.name, kustomization.metadata.namespace)
+    claimed = await _claimed(services, run, kustomization, inventory)
+    if claimed:
+        events.info("left to their new owners: " + ", ".join(map(str, claimed)))
+    doomed = [ref for ref in inventory if ref not in claimed]
     try:
-        changes = await ApplySet(target.client, owner).delete(list(inventory))
+        changes = await ApplySet(target.client, owner).delete(doomed)
     except DeleteFailed:
         events.error("pruning for deleted resource failed")
         raise
     events.info(str(changes))
     if kustomization.spec.deletion_policy == "WaitForTermination":
         await _wait_gone(run, kustomization, target, changes, events)
+
+
+async def _claimed(services: Services, run: Run, kustomization: Kustomization, inventory: Inventory) -> list[ObjectRef]:
+    """What other Kustomizations want, as after renaming or splitting one.
+
+    Nothing that goes wrong here may hold up the deletion: then the labels of the objects decide alone.
+    """
+    refs = list(inventory)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            verdict = await services.claims.on(kustomization, refs)
+    except (TimeoutError, KubeError, TargetError) as error:
+        run.log.error("unable to ask other Kustomizations for what they want", error=error)
+        return []
+    return [ref for ref in refs if ref.identity in verdict.claimed]
 
 
 async def _wait_gone(

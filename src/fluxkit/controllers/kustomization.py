@@ -11,12 +11,13 @@ from typing import Never
 from fluxkit.api import DecodeError, Kustomization
 from fluxkit.cel import CELError
 from fluxkit.controllers.attempt import Attempt, FetchSuperseded, Services
-from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed, elapsed
+from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed, elapsed
 from fluxkit.controllers.dependencies import DependencyNotReady, InvalidReadyExpression, check_dependencies
+from fluxkit.controllers.directives import Directives, InvalidDirective
 from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.finalization import finalize
+from fluxkit.controllers.findings import Finding
 from fluxkit.controllers.healthexprs import HealthExpressions
-from fluxkit.controllers.memory import MemoryStore
 from fluxkit.controllers.report import StatusReport
 from fluxkit.controllers.sources import AccessDenied, Source, SourceNotFound, SourceReader
 from fluxkit.controllers.timing import interval, retry_interval
@@ -43,7 +44,7 @@ __all__ = ["FIELD_OWNER", "KustomizationReconciler"]
 FIELD_OWNER = "gotk-kustomize-controller"
 """The field manager of status writes, apart from that of applied objects so that the two do not collide."""
 
-_OWNED = (conditions.READY, conditions.RECONCILING, conditions.STALLED, conditions.HEALTHY)
+_OWNED = (conditions.READY, conditions.RECONCILING, conditions.STALLED, conditions.HEALTHY, *Finding)
 _TERMINAL = "Reconciliation failed terminally due to configuration error"
 
 
@@ -63,7 +64,6 @@ class KustomizationReconciler:
         self._recorder = recorder
         self._kustomizations = kustomizations
         self._jitter = jitter
-        self._memories = MemoryStore()
 
     async def reconcile(self, run: Run) -> Result:
         obj = await run.read()
@@ -87,8 +87,9 @@ class KustomizationReconciler:
         return result
 
     def _forget(self, key: ObjectKey) -> None:
-        self._memories.forget(key)
+        self._services.memories.forget(key)
         self._services.drift.forget(key)
+        self._services.findings.forget(key)
 
     def _report(self, run: Run, kustomization: Kustomization) -> StatusReport:
         patcher = SerialPatcher(
@@ -130,6 +131,10 @@ class KustomizationReconciler:
         except CELError as error:
             self._refuse_expression(kustomization, events, str(error))
         try:
+            directives = Directives.of(kustomization)
+        except InvalidDirective as error:
+            self._stall(kustomization, events, "InvalidAnnotation", str(error))
+        try:
             source = await self._sources.read(kustomization)
         except SourceNotFound as error:
             self._mark_waiting(kustomization, "ArtifactFailed", str(error))
@@ -147,7 +152,7 @@ class KustomizationReconciler:
             self._refuse_expression(kustomization, events, str(error))
         except DependencyNotReady as error:
             return self._wait_for_dependency(run, kustomization, events, str(error)), False
-        return await self._attempt(run, kustomization, source, report, events, expressions)
+        return await self._attempt(run, kustomization, source, report, events, expressions, directives)
 
     def _refuse_expression(self, kustomization: Kustomization, events: KustomizationEvents, problem: str) -> Never:
         kustomization.status.observed_generation = kustomization.metadata.generation
@@ -193,13 +198,14 @@ class KustomizationReconciler:
         report: StatusReport,
         events: KustomizationEvents,
         expressions: HealthExpressions,
+        directives: Directives,
     ) -> tuple[Result, bool]:
         assert source.artifact is not None
         started = time.monotonic()
         progress = AttemptStatus(kustomization, source.artifact, source.origin_revision, report)
-        memory = self._memories.of(run.key, kustomization.metadata.uid)
+        memory = self._services.memories.of(run.key, kustomization.metadata.uid)
         forced = _requested(kustomization)
-        attempt = Attempt(self._services, run, source, memory, progress, events, expressions, forced=forced)
+        attempt = Attempt(self._services, run, source, memory, progress, events, expressions, directives, forced=forced)
         try:
             worked = await attempt.execute()
         except ArtifactNotFound:
@@ -211,6 +217,10 @@ class KustomizationReconciler:
             run.log.info("New reconciliation triggered, canceling health checks", {"trigger": str(superseded.trigger)})
             events.info(f"Health checks canceled due to new reconciliation triggered by {superseded.trigger}")
             return Result(immediately=True), False
+        except Held as held:
+            conditions.mark_false(kustomization, conditions.READY, held.reason, str(held))
+            run.log.info("Reconciliation waits for a decision", {"reason": held.reason, "message": str(held)})
+            return Result(self._jitter(interval(kustomization))), False
         except StepFailed as failure:
             delay = retry_interval(kustomization)
             conditions.mark_false(kustomization, conditions.READY, failure.reason, str(failure))

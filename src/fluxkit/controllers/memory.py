@@ -1,5 +1,6 @@
 """What the Kustomization controller remembers between runs of one object. Losing it costs requests, nothing else."""
 
+import math
 from dataclasses import dataclass, field
 
 from fluxkit.apply import AppliedState
@@ -32,6 +33,8 @@ class Memory:
     uid: str
     build: BuildRecord | None = None
     applied: AppliedState = field(default_factory=AppliedState)
+    applied_at: float = -math.inf
+    """When objects were last compared with the server, in seconds of the monotonic clock."""
 
 
 class MemoryStore:

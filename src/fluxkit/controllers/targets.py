@@ -54,16 +54,21 @@ class Targets:
     @contextlib.asynccontextmanager
     async def open(self, kustomization: Kustomization) -> AsyncIterator[Target]:
         """The target for as long as the context lasts. Raises :class:`TargetError`."""
-        reference = kustomization.spec.kube_config
-        if reference is None:
+        config = await self._remote(kustomization)
+        if config is None:
             own_rights = not self.account_of(kustomization)
             yield Target(self._impersonating(self._client, kustomization), local=True, own_rights=own_rights)
             return
-        if reference.secret_ref is None:
-            raise TargetError("spec.kubeConfig.configMapRef is not supported yet, use spec.kubeConfig.secretRef")
-        config = await self._remote_config(kustomization, reference.secret_ref)
         async with Client(config) as client:
             yield Target(self._impersonating(client, kustomization), local=False, own_rights=False)
+
+    async def cluster_of(self, kustomization: Kustomization) -> str:
+        """The address of the cluster that the objects are on, empty for the controllers' own.
+
+        Raises :class:`TargetError`.
+        """
+        config = await self._remote(kustomization)
+        return "" if config is None or config.server == self._client.config.server else config.server
 
     async def account_exists(self, kustomization: Kustomization) -> bool:
         """Whether the account to impersonate exists here; true if there is none to impersonate."""
@@ -81,6 +86,15 @@ class Targets:
         if not account:
             return client
         return client.impersonate(f"system:serviceaccount:{kustomization.metadata.namespace}:{account}")
+
+    async def _remote(self, kustomization: Kustomization) -> ClusterConfig | None:
+        """How to reach another cluster, None if the objects belong to this one."""
+        reference = kustomization.spec.kube_config
+        if reference is None:
+            return None
+        if reference.secret_ref is None:
+            raise TargetError("spec.kubeConfig.configMapRef is not supported yet, use spec.kubeConfig.secretRef")
+        return await self._remote_config(kustomization, reference.secret_ref)
 
     async def _remote_config(self, kustomization: Kustomization, reference: SecretKeyReference) -> ClusterConfig:
         name = f"{kustomization.metadata.namespace}/{reference.name}"

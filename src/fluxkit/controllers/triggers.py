@@ -31,6 +31,7 @@ _BY_CONFIG = "config"
 BY_OBJECT = "object"
 BY_SOURCE = "source"
 _BY_DEPENDENCY = "dependency"
+_BY_PENDING = "pending"
 
 
 def _index_source(obj: Object) -> Iterable[str]:
@@ -70,11 +71,18 @@ def _index_objects(obj: Object) -> Iterable[str]:
     return [str(entry["id"]) for entry in inventory.get("entries") or ()]
 
 
+def _index_pending(obj: Object) -> Iterable[str]:
+    """By source, if objects wait for being pruned."""
+    found = (obj.get("status") or {}).get("conditions") or ()
+    return _index_source(obj) if any(each.get("type") == Finding.PRUNE_PENDING for each in found) else ()
+
+
 INDEXERS = {
     BY_OBJECT: _index_objects,
     _BY_CONFIG: _index_configs,
     BY_SOURCE: _index_source,
     _BY_DEPENDENCY: _index_dependencies,
+    _BY_PENDING: _index_pending,
 }
 """Indexers for the cache of Kustomizations. By object means by the ids of inventory entries."""
 
@@ -161,9 +169,10 @@ def dependants_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
 
 
 def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
-    """Maps a Kustomization whose say over its objects changed to the others that have some of the same objects.
+    """Maps a Kustomization whose say over its objects changed to the others that this concerns.
 
-    They may be waiting for it to take over what left them, or find that both apply the same.
+    Those with some of the same objects may find that both apply them; those of the same source that have not pruned yet
+    may be waiting for it to take over what left them.
     """
 
     def sharers(event: CacheEvent) -> Iterable[ObjectKey]:
@@ -173,10 +182,10 @@ def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
         own = key_of(event.object)
         found: dict[ObjectKey, None] = {}
         for name in {*_index_objects(event.old or {}), *_index_objects(event.new or {})}:
-            for obj in kustomizations().index(BY_OBJECT, name):
-                if key_of(obj) != own:
-                    found[key_of(obj)] = None
-        yield from found
+            found |= dict.fromkeys(map(key_of, kustomizations().index(BY_OBJECT, name)))
+        for source in _index_source(event.object):
+            found |= dict.fromkeys(map(key_of, kustomizations().index(_BY_PENDING, source)))
+        yield from (key for key in found if key != own)
 
     return sharers
 

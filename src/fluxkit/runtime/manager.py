@@ -88,6 +88,8 @@ class Manager:
         Raises ``OSError`` if an endpoint cannot be bound, :class:`LeadershipLost`, and whatever ended a service.
         """
         await self.endpoints.start()
+        if self.endpoints.metrics_port is not None:
+            self._log.info("Serving metrics server", {"port": self.endpoints.metrics_port})
         try:
             try:
                 await self._work(stop)
