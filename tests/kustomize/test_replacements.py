@@ -79,23 +79,33 @@ def test_values(tmp_path: Path, source: str, target: str, path: str, value: Any)
     ("entry", "message"),
     [
         ("{source: {name: source}}", "replacements must specify a source and at least one target"),
+        ("{source: {name: source}, targets: []}", "replacements must specify a source and at least one target"),
         ("{targets: []}", "replacements must specify a source and at least one target"),
         ("{path: a.yaml, source: {name: source}}", "cannot specify both path and inline replacement"),
         (
-            "{source: {name: source}, sourceValue: x, targets: []}",
+            "{source: {name: source}, sourceValue: x, targets: [{select: {kind: None}}]}",
             "value and resource selectors are mutually exclusive",
         ),
-        ("{source: {name: nothing}, targets: []}", "nothing selected by [noKind].[noVer].[noGrp]/nothing.[noNs]"),
-        ("{source: {version: v1}, targets: []}", "multiple matches for selector [noKind].v1.[noGrp]/[noName].[noNs]"),
         (
-            "{source: {name: source, fieldPath: data.no}, targets: []}",
+            "{source: {name: nothing}, targets: [{select: {kind: None}}]}",
+            "nothing selected by [noKind].[noVer].[noGrp]/nothing.[noNs]",
+        ),
+        (
+            "{source: {version: v1}, targets: [{select: {kind: None}}]}",
+            "multiple matches for selector [noKind].v1.[noGrp]/[noName].[noNs]",
+        ),
+        (
+            "{source: {name: source, fieldPath: data.no}, targets: [{select: {kind: None}}]}",
             "fieldPath `data.no` is missing for replacement source [noKind].[noVer].[noGrp]/source.[noNs]",
         ),
         (
-            "{source: {name: source, fieldPath: data.text, options: {delimiter: '-', index: 3}}, targets: []}",
+            "{source: {name: source, fieldPath: data.text, options: {delimiter: '-', index: 3}}, targets: [{select: {kind: None}}]}",
             "options.index 3 is out of bounds for value a-b-c",
         ),
-        ("{source: {name: source, fieldPath: 'data.*'}, targets: []}", "wildcard is not supported in PathGetter"),
+        (
+            "{source: {name: source, fieldPath: 'data.*'}, targets: [{select: {kind: None}}]}",
+            "wildcard is not supported in PathGetter",
+        ),
         ("{sourceValue: x, targets: [{fieldPaths: [a]}]}", "target must specify resources to select"),
         (
             "{sourceValue: x, targets: [{select: {kind: T}, fieldPaths: [spec.no]}]}",

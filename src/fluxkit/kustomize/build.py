@@ -5,12 +5,14 @@ from pathlib import Path
 
 from fluxkit.kustomize.accumulator import Accumulator
 from fluxkit.kustomize.context import BuildContext
+from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec
 from fluxkit.kustomize.files import Files
 from fluxkit.kustomize.identity import Scopes
 from fluxkit.kustomize.kustomization import SortOptions
 from fluxkit.kustomize.loader import open_root
 from fluxkit.kustomize.options import BuildOptions, BuildResult
+from fluxkit.kustomize.reading import check_named
 from fluxkit.kustomize.references.names import NameReferenceTransformer
 from fluxkit.kustomize.references.variables import VarTransformer
 from fluxkit.kustomize.resmap import ResMap
@@ -34,10 +36,21 @@ VERSION = "v5.8.1"
 def build(path: str | Path, options: BuildOptions | None = None) -> BuildResult:
     """Build the kustomization in a directory.
 
-    Raises :class:`KustomizeError` for everything that is wrong with the input; the message is upstream's.
+    Raises :class:`KustomizeError` for everything that is wrong with the input; the message is upstream's. A crash of
+    the engine is logged, and is such an error, too, worded as Flux words it.
     """
-    options = options or BuildOptions()
-    target = str(path)
+    try:
+        return _build(str(path), options or BuildOptions())
+    except RecursionError:
+        raise KustomizeError("the build nests too deeply") from None
+    except (TypeError, AttributeError, LookupError, ValueError, AssertionError) as error:
+        import logging
+
+        logging.getLogger(__name__).exception("kustomize build of %s", path)
+        raise KustomizeError(f"recovered from kustomize build panic: {error}") from error
+
+
+def _build(target: str, options: BuildOptions) -> BuildResult:
     files = Files(os.path.realpath(target), options.root, options.overlay, options.limits)
     context = BuildContext(options, files, Scopes(later=options.level == "next"))
     loader = open_root(files, target, options)
@@ -68,13 +81,23 @@ def _finish(accumulator: Accumulator) -> ResMap:
     NameReferenceTransformer(accumulator.configuration.name_reference).transform(resources)
     if len(accumulator.vars):
         VarTransformer(accumulator.vars, accumulator.configuration.var_reference, resources).transform(resources)
+    resources.resources = [resource for resource in resources.resources if not resource.empty]
+    for resource in resources.resources:
+        _check_named(resource)
     resources.resources = [resource for resource in resources.resources if not _is_local(resource)]
     return resources
 
 
+def _check_named(resource: Resource) -> None:
+    """A patch may have taken kind or name away; the message shows the build's memory, as upstream's does."""
+    if resource.kind and resource.name:
+        return
+    resource.show_memory()
+    check_named(resource.tree)
+    resource.hide_memory()
+
+
 def _is_local(resource: Resource) -> bool:
-    if resource.empty:
-        return True
     value = resource.string_map("annotations").get(LOCAL_CONFIG_ANNOTATION)
     return value is not None and value != "false"
 

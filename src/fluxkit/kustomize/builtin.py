@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from fluxkit import yaml
 from fluxkit.kustomize.configuration import TransformerConfig
 from fluxkit.kustomize.context import BuildContext
@@ -119,7 +121,8 @@ def _builtin_transformers(
     for image in kustomization.images:
         yield "ImageTagTransformer", ImageTransformer(image, configuration.images, any_digest=context.later)
     if kustomization.replacements:
-        entries = kustomization.replacements
+        # The entries reach upstream's transformer as text, from which empty lists are left out.
+        entries = [replace(entry, targets=entry.targets or None) for entry in kustomization.replacements]
         yield (
             "ReplacementTransformer",
             _configured(

@@ -14,7 +14,7 @@ from fluxkit.yaml.composer import compose_all
 from fluxkit.yaml.errors import YAMLError
 from fluxkit.yaml.loader import RULES
 
-__all__ = ["Folded", "folded", "refolded"]
+__all__ = ["Folded", "Quoted", "folded", "refolded"]
 
 # Scalars that survive: no line begins with white space, and at most one break is at the end.
 _CHANGES = re.compile(r"\n[ \t]|\n\n\Z|\A[ \t\n]")
@@ -22,15 +22,21 @@ _CHANGES = re.compile(r"\n[ \t]|\n\n\Z|\A[ \t\n]")
 _QUOTED = re.compile(r" \n| \Z|[^\n\t\x20-\x7e\xa0-\ud7ff]")
 
 
-class Folded(str):
+class Quoted(str):
+    """A string that is not written as a plain scalar: in quotes, or in several lines."""
+
+    __slots__ = ()
+
+
+class Folded(Quoted):
     """The text of a folded scalar that changes when it is written and read again."""
 
     __slots__ = ()
 
 
-def folded(text: str) -> str:
+def folded(text: str) -> Quoted:
     """A folded scalar as it is read: a :class:`Folded` where that makes a difference."""
-    return Folded(text) if _CHANGES.search(text) and not _QUOTED.search(text) else text
+    return Folded(text) if _CHANGES.search(text) and not _QUOTED.search(text) else Quoted(text)
 
 
 def refolded(text: Folded) -> str:

@@ -7,7 +7,7 @@ from fluxkit.kustomize.identity import Scopes
 from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.tree import Node, from_json, is_empty, is_null, plain, read_documents, text_of
 
-__all__ = ["read_resources"]
+__all__ = ["check_named", "read_resources"]
 
 
 def read_resources(text: str, scopes: Scopes) -> list[Resource]:
@@ -44,17 +44,22 @@ def _checked(nodes: list[Node]) -> list[dict[str, Any]]:
             continue
         if not isinstance(node, dict):
             raise KustomizeError("missing Resource metadata")
-        kind = text_of(node.get("kind", ""))
-        metadata = node.get("metadata")
-        meta = metadata if isinstance(metadata, dict) else {}
-        if not kind or is_null(node.get("kind")):
-            if not (text_of(node.get("apiVersion", "")) or meta):
-                raise KustomizeError("missing Resource metadata")
-            raise KustomizeError(f"missing kind in object {_describe(node, meta)}")
-        if not kind.endswith("List") and (is_empty(meta.get("name", {})) or not text_of(meta["name"])):
-            raise KustomizeError(f"missing metadata.name in object {_describe(node, meta)}")
+        check_named(node)
         good.append(node)
     return good
+
+
+def check_named(node: dict[str, Any]) -> None:
+    """Raises :class:`KustomizeError` for an object without a kind, or without a name unless it is a list."""
+    kind = text_of(node.get("kind", ""))
+    metadata = node.get("metadata")
+    meta = metadata if isinstance(metadata, dict) else {}
+    if not kind or is_null(node.get("kind")):
+        if not (text_of(node.get("apiVersion", "")) or meta):
+            raise KustomizeError("missing Resource metadata")
+        raise KustomizeError(f"missing kind in object {_describe(node, meta)}")
+    if not kind.endswith("List") and (is_empty(meta.get("name", {})) or not text_of(meta["name"])):
+        raise KustomizeError(f"missing metadata.name in object {_describe(node, meta)}")
 
 
 def _describe(node: dict[str, Any], meta: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.identity import CLUSTER_NAMESPACE, DEFAULT_NAMESPACE, Gvk, ResId, Scopes, parse_group_version
-from fluxkit.kustomize.tree import Duplicate, Node, copy_tree, is_empty, is_null, plain, text_of
+from fluxkit.kustomize.tree import Duplicate, Node, copy_tree, is_empty, is_null, kind_name, plain, text_of
 
 __all__ = ["BUILD_ANNOTATIONS", "ORIGIN_ANNOTATION", "TRANSFORMATIONS_ANNOTATION", "Resource"]
 
@@ -244,14 +244,21 @@ class Resource:
         """Replace labels or annotations; an empty map removes the field."""
         metadata = self.tree.get("metadata")
         if metadata is None or is_null(metadata):
+            if not values:
+                return
             metadata = self.tree["metadata"] = {}
+        if not isinstance(metadata, dict):
+            raise KustomizeError(f"wrong node kind: expected MappingNode but got {kind_name(metadata)}")
         if values:
             metadata[field] = dict(values)
         else:
             metadata.pop(field, None)
 
     def set_name(self, name: Node) -> None:
-        self.tree.setdefault("metadata", {})["name"] = name
+        metadata = self.tree.setdefault("metadata", {})
+        if not isinstance(metadata, dict):
+            raise KustomizeError(f"wrong node kind: expected MappingNode but got {kind_name(metadata)}")
+        metadata["name"] = name
 
     def set_namespace(self, namespace: str) -> None:
         """Set the namespace; an empty one removes the field."""

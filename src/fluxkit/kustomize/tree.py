@@ -2,8 +2,10 @@
 
 kustomize works on YAML nodes and copies the *text* of scalars around: an annotation ``1.50`` becomes ``"1.50"``, a
 replacement writes text and leaves the target's type alone. So a scalar that is not a string is a :class:`Scalar` (text
-and tag) until the very end, when :func:`plain` gives it its value. Strings are ``str``, mappings are ``dict`` (their
-order is never seen: output is sorted), sequences are ``list``. ``None`` never occurs in a tree.
+and tag) until the very end, when :func:`plain` gives it its value. Strings are ``str``, or :class:`Quoted` where they
+were written in quotes, because what is put in their place is written in the same style, and so is a string, too.
+Mappings are ``dict`` (their order is never seen: output is sorted), sequences are ``list``. ``None`` never occurs in a
+tree.
 
 Resources are read as kyaml reads them (kyaml ``kio/byteio_reader.go``): split at ``---`` lines, one document each,
 resolved by go-yaml v3.
@@ -14,8 +16,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from fluxkit.kustomize.errors import KustomizeError, MalformedYAML
-from fluxkit.kustomize.folding import Folded, folded, refolded
+from fluxkit.kustomize.folding import Folded, Quoted, folded, refolded
 from fluxkit.yaml.composer import ScalarRules, compose_all, copy_tree
+from fluxkit.yaml.emitter import quoted
 from fluxkit.yaml.errors import YAMLError
 from fluxkit.yaml.scalars import (
     ScalarKind,
@@ -25,6 +28,7 @@ from fluxkit.yaml.scalars import (
     float_value,
     int_of,
     json_number,
+    needs_quotes,
     rfc3339_of,
 )
 
@@ -34,6 +38,7 @@ __all__ = [
     "Duplicate",
     "Linked",
     "Node",
+    "Quoted",
     "Scalar",
     "Styled",
     "copy_tree",
@@ -43,6 +48,7 @@ __all__ = [
     "is_string",
     "kind_name",
     "plain",
+    "put_text",
     "read_documents",
     "text_of",
     "untyped",
@@ -107,8 +113,17 @@ class Linked(str):
 
 
 def write(container: Any, key: Any, value: Node) -> None:
-    """Change the scalar in an existing field, in all the places that hold it."""
+    """Change the scalar in an existing field, in all the places that hold it. The style stays (kyaml ``FieldSetter``):
+    ``5`` in the place of ``"3"`` is the string ``"5"``.
+    """
     current = container[key]
+    if isinstance(current, Quoted):
+        if type(value) is Scalar:
+            value = Quoted(value.text)
+        elif type(value) is str:
+            value = Quoted(value)
+    elif isinstance(value, Quoted):
+        value = str(value)
     if type(current) is Linked and any(holder is container for holder in current.holders):
         shared = Linked(value, current.holders) if isinstance(value, str) else value
         for holder in current.holders:
@@ -116,6 +131,13 @@ def write(container: Any, key: Any, value: Node) -> None:
                 holder[key] = shared
     else:
         container[key] = value
+
+
+def put_text(container: Any, key: Any, text: str) -> None:
+    """Change the text of a scalar; the text decides about its type, unless it is in quotes
+    (api ``filtersutil.SetScalar``).
+    """
+    write(container, key, text if type(_PLAIN[text]) is str else Scalar(text, ""))
 
 
 class _Missing:
@@ -198,8 +220,7 @@ def read_documents(text: str) -> list[Node]:
 
     Raises :class:`MalformedYAML` for text that is not YAML, :class:`KustomizeError` for a bad separator line.
     """
-    if "\r\n" in text:
-        text = text.replace("\r\n", "\n")
+    text = str(text).replace("\r\n", "\n")
     documents = []
     for chunk in _split(text):
         document = _first_document(chunk)
@@ -223,7 +244,12 @@ def _split(text: str) -> Iterator[str]:
 def _first_document(text: str) -> Node:
     duplicates: list[tuple[str, int]] = []
     rules = ScalarRules(
-        _PLAIN.__getitem__, _tagged, text_of, lambda key, line: duplicates.append((key, line)), folded
+        _PLAIN.__getitem__,
+        _tagged,
+        lambda value: str(text_of(value)),
+        lambda key, line: duplicates.append((key, line)),
+        folded,
+        Quoted,
     )
     try:
         document = next(compose_all(text, "yaml", rules), MISSING)
@@ -309,13 +335,28 @@ def plain(node: Node) -> Any:
     return {key: item if type(item) is str else plain(item) for key, item in node.items()}
 
 
+class _Texts(dict[str, Any]):
+    """Strings as YAML holds them that was written from JSON: quoted where they have to be."""
+
+    _LIMIT: Final = 20_000
+
+    def __missing__(self, text: str) -> str:
+        value = Quoted(text) if needs_quotes(text) or quoted(text, "") != text else text
+        if len(self) < self._LIMIT and len(text) < 100:
+            self[text] = value
+        return value
+
+
+_TEXTS: Final = _Texts()
+
+
 def from_json(value: Any) -> Node:
     """JSON values as a tree. Numbers take the text of a 64-bit float, because upstream's JSON decoder makes them
     one.
     """
     kind = type(value)
     if kind is str:
-        return value
+        return _TEXTS[value]
     if kind is dict:
         return {key: from_json(item) for key, item in value.items()}
     if kind is list:

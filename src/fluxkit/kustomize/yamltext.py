@@ -41,7 +41,7 @@ def parse_styled(text: str) -> Node:
     tree = parse(text)
     if "&" in text or "!" in text:
         return tree
-    loader = Parser(text)
+    loader = Parser(str(text))
     try:
         node = loader.get_node() if loader.check_node() else None
     finally:

@@ -41,6 +41,7 @@ MAX_DEPTH: Final = 250
 
 _ALIAS_RANGE_LOW: Final = 400_000
 _ALIAS_RANGE_HIGH: Final = 4_000_000
+_NO_MERGE: Final = "map merge requires map or sequence of maps as the value"
 _STANDARD_TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -51,8 +52,10 @@ class ScalarRules:
     ``plain`` maps the text of an untagged plain scalar to its value (a dict with ``__missing__`` is fastest),
     ``tagged(tag, text)`` does so for explicit tags in short form (``!!int``) and may raise ValueError,
     ``key(value)`` turns a key into the string it is addressed by and raises ValueError if there is none,
+    ``quoted(text)`` gives the value of strings in quotes or in literal style (the text itself when it is None),
     ``folded(text)`` is asked about scalars in folded style (``>``),
     ``duplicate(key, line)`` is told of a key that its mapping already has; unless it raises, the last value wins.
+    With ``merge_in_place`` what ``<<`` brings replaces the keys before it, as in go-yaml v2; else own keys always win.
     """
 
     plain: Callable[[str], Any]
@@ -60,6 +63,8 @@ class ScalarRules:
     key: Callable[[Any], str]
     duplicate: Callable[[str, int], None]
     folded: Callable[[str], str] = str
+    quoted: Callable[[str], str] | None = None
+    merge_in_place: bool = False
 
 
 class _Marker:
@@ -127,7 +132,7 @@ class _Composer:
     def _document(self) -> Any:
         next_event = self._next
         rules = self._rules
-        plain = rules.plain
+        plain, quoted = rules.plain, rules.quoted
         anchors: dict[str, tuple[Any, int | None]] = {}
         merges: dict[int, list[Any]] = {}
         # One frame per open collection: (parent container, parent's pending key, own anchor, nodes seen at its start).
@@ -149,7 +154,10 @@ class _Composer:
                 else:
                     tag = event.tag
                     if tag is None or tag == "!":
-                        value = text if event.style != ">" else rules.folded(text)
+                        if event.style == ">":
+                            value = rules.folded(text)
+                        else:
+                            value = text if quoted is None else quoted(text)
                     else:
                         value = self._tagged(event, text)
                 if event.anchor is not None:
@@ -186,7 +194,10 @@ class _Composer:
                     if key in container:
                         rules.duplicate(key, event.start_mark.line + 1)
                 elif key is _MERGE:
-                    merges.setdefault(id(container), []).append(value)
+                    if rules.merge_in_place:
+                        self._merge_in_place(event, container, value)
+                    else:
+                        merges.setdefault(id(container), []).append(value)
                     key = _NO_KEY
                 else:
                     container[key] = value
@@ -239,10 +250,16 @@ class _Composer:
         for merged in merges.pop(id(mapping), ()):
             for origin in merged if type(merged) is list else [merged]:
                 if type(origin) is not dict:
-                    raise self._error(event, "map merge requires map or sequence of maps as the value")
+                    raise self._error(event, _NO_MERGE)
                 for name, item in origin.items():
                     if name not in mapping:
                         mapping[name] = item
+
+    def _merge_in_place(self, event: Any, mapping: dict[str, Any], merged: Any) -> None:
+        for origin in reversed(merged) if type(merged) is list else [merged]:
+            if type(origin) is not dict:
+                raise self._error(event, _NO_MERGE)
+            mapping.update(origin)
 
 
 def _allowed_alias_ratio(nodes: int) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.merge import associative
-from fluxkit.kustomize.merge.directives import DELETE, REPLACE, list_directive, map_directive
+from fluxkit.kustomize.merge.directives import DELETE, KEY, REPLACE, list_directive, map_directive
 from fluxkit.kustomize.merge.schema import Schema, SchemaNode
 from fluxkit.kustomize.tree import MISSING, Node, Scalar, is_null, kind_name, text_of, write
 
@@ -17,7 +17,12 @@ __all__ = ["Merger", "merge_patch"]
 
 
 def merge_patch(target: dict[str, Any], patch: dict[str, Any], schema: Schema) -> dict[str, Any] | None:
-    """The target with the patch merged in, None when the patch deletes it. Raises :class:`KustomizeError`."""
+    """The target with the patch merged in, None when the patch deletes it. Raises :class:`KustomizeError`.
+
+    A directive ``$patch: replace`` at the top has no effect at all: upstream computes the result and forgets it.
+    """
+    if text_of(patch.get(KEY, "")) == REPLACE:
+        return target
     merged = Merger(schema).walk(target, patch, None)
     return merged if isinstance(merged, dict) else None
 

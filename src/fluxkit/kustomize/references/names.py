@@ -14,7 +14,7 @@ from fluxkit.kustomize.fieldspec import FieldSpec, visit_path
 from fluxkit.kustomize.identity import CLUSTER_NAMESPACE, DEFAULT_NAMESPACE, Gvk
 from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
-from fluxkit.kustomize.tree import Node, is_null, text_of, write
+from fluxkit.kustomize.tree import Node, is_null, put_text, text_of
 
 __all__ = ["NameReferenceTransformer"]
 
@@ -117,7 +117,7 @@ class _Referrer:
         text = text_of(value)
         chosen = self._choose(text, self._candidates(text), lambda resource: (resource.name,))
         if chosen is not None and chosen.name != text:
-            write(container, key, chosen.name)
+            put_text(container, key, chosen.name)
 
     def _set_mapping(self, mapping: dict[str, Any]) -> None:
         if "name" not in mapping:
@@ -132,7 +132,7 @@ class _Referrer:
         namespace = chosen.namespace
         if chosen.name == text and not namespace:
             return
-        mapping["name"] = chosen.name
+        put_text(mapping, "name", chosen.name)
         if namespace:
             mapping["namespace"] = namespace
 

@@ -8,7 +8,7 @@ from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit
 from fluxkit.kustomize.identity import Gvk
 from fluxkit.kustomize.resmap import ResMap
-from fluxkit.kustomize.tree import kind_name, text_of
+from fluxkit.kustomize.tree import kind_name, put_text, text_of
 
 __all__ = ["AffixTransformer"]
 
@@ -35,7 +35,7 @@ class AffixTransformer(Struct, frozen=True):
             value = container[key]
             if isinstance(value, dict | list):
                 raise KustomizeError(f"wrong node kind: expected ScalarNode but got {kind_name(value)}")
-            container[key] = f"{self.prefix}{text_of(value)}{self.suffix}"
+            put_text(container, key, f"{self.prefix}{text_of(value)}{self.suffix}")
 
         for resource in resources.resources:
             original = resource.original_id.gvk

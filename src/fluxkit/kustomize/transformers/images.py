@@ -12,7 +12,7 @@ from fluxkit.kustomize.fieldspec import FieldSpec, visit
 from fluxkit.kustomize.kustomization import Image
 from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.selectors import compile_pattern
-from fluxkit.kustomize.tree import Node, is_null, kind_name, text_of
+from fluxkit.kustomize.tree import Node, is_null, kind_name, put_text, text_of
 
 __all__ = ["ImageTransformer", "split_image"]
 
@@ -40,7 +40,7 @@ class ImageTransformer(Struct, frozen=True):
                 return
             text = text_of(value)
             if matches(text):
-                container[key] = _rewrite(text, self.image)
+                put_text(container, key, _rewrite(text, self.image))
 
         for resource in resources.resources:
             if resource.kind == "CustomResourceDefinition":

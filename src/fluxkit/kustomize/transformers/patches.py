@@ -73,7 +73,7 @@ class StrategicMergeTransformer(Struct, frozen=True):
     def _apply(self, resource: Resource, patch: Resource) -> None:
         tree = resource.tree
         metadata = resource.metadata
-        name, kind, namespace = metadata.get("name"), tree.get("kind"), resource.namespace
+        name, kind, namespace = metadata.get("name", ""), tree.get("kind", ""), resource.namespace
         if patch.allow_name_change or patch.allow_kind_change:
             resource.store_previous_id()
         forgets = _deletes_annotations(patch.tree)
@@ -91,9 +91,9 @@ class StrategicMergeTransformer(Struct, frozen=True):
             resource.hide_memory()
         resource.allow_name_change |= patch.allow_name_change
         resource.allow_kind_change |= patch.allow_kind_change
-        if not patch.allow_kind_change and kind is not None:
+        if not patch.allow_kind_change:
             merged["kind"] = kind
-        if not patch.allow_name_change and name is not None:
+        if not patch.allow_name_change:
             resource.set_name(name)
         resource.set_namespace(namespace)
 

@@ -8,7 +8,7 @@ from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit
 from fluxkit.kustomize.kustomization import Replica
 from fluxkit.kustomize.resmap import ResMap
-from fluxkit.kustomize.tree import Scalar, kind_name
+from fluxkit.kustomize.tree import Scalar, kind_name, write
 
 __all__ = ["ReplicaTransformer"]
 
@@ -25,7 +25,7 @@ class ReplicaTransformer(Struct, frozen=True):
         def set_count(container: Any, key: Any) -> None:
             if isinstance(container[key], dict | list):
                 raise KustomizeError(f"wrong node kind: expected ScalarNode but got {kind_name(container[key])}")
-            container[key] = count
+            write(container, key, count)
 
         found = False
         for spec in self.specs:
