@@ -7,10 +7,11 @@ from typing import Any
 
 from fluxkit.kustomize import BuildOptions, KustomizeError, build
 from tests.conformance.adapters_gotemplate import gotemplate
+from tests.conformance.adapters_helm import charts, helm_template
 from tests.conformance.adapters_semver import semver
 from tests.conformance.adapters_sprig import sprig
 
-__all__ = ["gotemplate", "kustomize", "kustomize_pinned", "semver", "sprig"]
+__all__ = ["charts", "gotemplate", "helm_template", "kustomize", "kustomize_pinned", "semver", "sprig"]
 
 
 class ScriptRunner:

@@ -11,6 +11,7 @@ helm = FluxGroup(
     "helm",
     {
         "show": lazy("helm_show", "show", "Show information of a chart", "inspect"),
+        "template": lazy("helm_template", "template", "Locally render templates"),
     },
     help="The helm sub-commands work on charts, as the helm tool does: in directories and archives, offline.",
     examples="""
