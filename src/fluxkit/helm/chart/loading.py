@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from fluxkit.helm.chart.archive import NotGzip, archive_files, is_gzip
 from fluxkit.helm.chart.contenttype import detect_content_type
@@ -20,7 +20,8 @@ from fluxkit.helm.chart.limits import Budget, Limits
 from fluxkit.helm.chart.metadata import API_V1, API_V2, Metadata
 from fluxkit.helm.chart.model import Chart, File, extension
 from fluxkit.helm.chart.valuesfile import load_values
-from fluxkit.helm.errors import HelmError
+from fluxkit.helm.chart.yamltext import text_of_yaml
+from fluxkit.helm.errors import HelmError, ValuesError
 from fluxkit.template.values import to_bytes
 
 __all__ = ["CHART_FILE", "Limits", "load", "load_archive", "load_dir", "load_files"]
@@ -102,10 +103,7 @@ def _load_archive(stream: IO[bytes], limits: Limits) -> Chart:
 
 
 def _check_api_version(chart_file: File) -> None:
-    try:
-        version = read_api_version(chart_file.text)
-    except ChartError as problem:
-        raise ChartError(f"cannot load Chart.yaml: {problem}") from None
+    version = _decoded(chart_file, read_api_version)
     if version not in ("", API_V1, API_V2):
         raise ChartError("unsupported chart version")
 
@@ -134,7 +132,7 @@ def _assembled(files: Sequence[File], budget: Budget, nesting: int) -> Chart:
         if name == "Chart.lock":
             chart.lock = _decoded(file, read_lock)
         elif name == "values.yaml":
-            chart.values = _decoded(file, load_values)
+            chart.values = _values(file)
         elif name == "values.schema.json":
             chart.schema = file.data
         elif name in ("requirements.yaml", "requirements.lock"):
@@ -156,8 +154,15 @@ def _assembled(files: Sequence[File], budget: Budget, nesting: int) -> Chart:
 
 def _decoded(file: File, read: Callable[[str], _T]) -> _T:
     try:
-        return read(file.text)
+        return read(text_of_yaml(file.data))
     except HelmError as problem:
+        raise ChartError(f"cannot load {file.name}: {problem}") from None
+
+
+def _values(file: File) -> dict[str, Any]:
+    try:
+        return load_values(file.data)
+    except ValuesError as problem:
         raise ChartError(f"cannot load {file.name}: {problem}") from None
 
 

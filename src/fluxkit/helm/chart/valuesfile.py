@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from fluxkit.helm.chart.yamltext import EncodingProblem, text_of_yaml
 from fluxkit.helm.errors import ValuesError
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.sprig.json import cannot_unmarshal
@@ -18,9 +19,13 @@ _SEPARATOR: Final = "---"
 _LINE_END: Final = re.compile("\r?\n")
 
 
-def load_values(data: bytes | str) -> dict[str, Any]:
+def load_values(data: bytes) -> dict[str, Any]:
     """The values of a file; later documents win. Numbers are floats, keys texts. Raises ValuesError."""
-    text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
+    try:
+        # Upstream ends the last line, which matters for a text that stops within a character.
+        text = text_of_yaml(data if data.endswith(b"\n") else data + b"\n")
+    except EncodingProblem as problem:
+        raise ValuesError(f"cannot unmarshal yaml document: {problem}") from None
     values: dict[str, Any] = {}
     for document in _documents(text):
         try:

@@ -12,6 +12,7 @@ from fluxkit.helm.chart.valuesfile import load_values, merge_maps
 from fluxkit.helm.errors import ValuesError
 from fluxkit.helm.values.errors import SetError
 from fluxkit.helm.values.strvals import (
+    check_depth,
     parse_set,
     parse_set_file,
     parse_set_json,
@@ -94,4 +95,5 @@ def _with_json(base: dict[str, Any], text: str) -> dict[str, Any]:
     except FunctionError:
         raise SetError(f"failed parsing --set-json data JSON: {text}") from None
     assert isinstance(found, dict)
+    check_depth(found)
     return merge_maps(base, found)

@@ -14,15 +14,15 @@ from typing import Any, Final
 
 from fluxkit.helm.values.errors import SetError
 from fluxkit.template.errors import FunctionError
-from fluxkit.template.quoting import quote
+from fluxkit.template.quoting import quote, quote_rune
 from fluxkit.template.sprig.json import loads
-from fluxkit.template.sprig.limits import nesting
 from fluxkit.template.sprig.text import is_space, runes
 from fluxkit.template.values import Int64, type_name
 
 __all__ = [
     "MAX_INDEX",
     "MAX_NESTING",
+    "check_depth",
     "parse_set",
     "parse_set_file",
     "parse_set_json",
@@ -144,7 +144,7 @@ class _Parser:
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise SetError(f"value is nested deeper than {MAX_DEPTH} levels")
+            raise _too_deep()
 
     # --- keys
 
@@ -213,7 +213,8 @@ class _Parser:
             raise SetError(f"negative {index} index not allowed")
         text, stop = self._until("[.=")
         if text:
-            raise SetError(f"unexpected data at end of array index: {quote(text)}")
+            shown = " ".join(quote_rune(ord(character)) for character in text)
+            raise SetError(f"unexpected data at end of array index: [{shown}]")
         if not stop:
             raise _End
         if stop == "=":
@@ -284,6 +285,7 @@ class _JSONParser(_Parser):
             value = loads(self._text[self._at : end])
         except FunctionError as problem:
             raise SetError(str(problem)) from None
+        check_depth(value, MAX_DEPTH - self._depth)
         self._at = end
         self._blank()
         return value
@@ -302,16 +304,15 @@ class _JSONParser(_Parser):
 
 def _json_end(text: str, start: int) -> int:
     """Where the JSON value at ``start`` ends; the end of the text if there is none."""
-    if nesting(text) > MAX_DEPTH:
-        return len(text)
     try:
         end = _JSON.raw_decode(text, start)[1]
-    except ValueError:
+    except (ValueError, RecursionError):
         return len(text)
-    following = text[end : end + 1]
     number = text[start:end].lower()
-    if number[-1:].isdigit() and "e" not in number and (following in ("e", "E") or (following == "." != "." in number)):
-        return len(text)  # 1. and 1e are no numbers
+    if number[-1].isdigit() and "e" not in number:
+        following = text[end : end + 1].lower()
+        if following == "e" or (following == "." and "." not in number):
+            return len(text)  # 1. and 1e are no numbers
     return end
 
 
@@ -338,6 +339,24 @@ class _LiteralParser(_Parser):
 
     def _item_value(self) -> Any:
         return self._until("")[0]
+
+
+def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:
+    """Raises SetError where mappings and lists lie in each other more than ``limit`` levels deep."""
+    level = [value]
+    while level := [
+        item
+        for each in level
+        if isinstance(each, dict | list)
+        for item in (each.values() if isinstance(each, dict) else each)
+    ]:
+        limit -= 1
+        if limit < 0:
+            raise _too_deep()
+
+
+def _too_deep() -> SetError:
+    return SetError(f"value is nested deeper than {MAX_DEPTH} levels")
 
 
 def _set(data: dict[str, Any], name: str, value: Any) -> None:

@@ -38,7 +38,7 @@ def read_first(text: str, rules: ScalarRules) -> Any:
     try:
         if "\\/" in text:
             _refuse_escaped_slash(text)
-        return next(compose_all(text, "", replace(rules, key=_key)), None)
+        return next(compose_all(text, "", replace(rules, key=_key, merge_in_place=True)), None)
     except YAMLError as problem:
         raise FunctionError(f"{_FAILED}{_go_problem(problem, text)}") from None
 
