@@ -95,7 +95,7 @@ async def test_errors_are_collected_and_survivors_named(
     given = [objects.config_map("a"), objects.config_map("b"), objects.service_account("s")]
     await apply_set.apply(given)
     gadget = ObjectRef(GroupVersionKind("example.com", "v1", "Gadget"), objects.namespace, "g")
-    sandbox.fault(409, verb="delete", resource="configmaps", namespace=objects.namespace, name="b")
+    sandbox.fault(409, verb="delete", resource="configmaps", namespace=objects.namespace, name="b", count=10)
     with pytest.raises(DeleteFailed) as raised:
         await apply_set.delete([*(ref_of(obj) for obj in given), gadget])
     text = str(raised.value)

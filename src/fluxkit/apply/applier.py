@@ -22,7 +22,7 @@ from fluxkit.apply.managedfields import CleanupRules, cleanup_patch, migrate_ver
 from fluxkit.apply.normalize import comparable
 from fluxkit.apply.ownership import Owner
 from fluxkit.apply.redact import redact
-from fluxkit.apply.state import ObjectState, fingerprint
+from fluxkit.apply.state import NOTHING, ObjectState, fingerprint, loose_fingerprint
 from fluxkit.apply.switches import Switches
 from fluxkit.kube import Client, PatchKind, Propagation
 from fluxkit.kube.errors import APIError, Conflict, Forbidden, InvalidRequest, KubeError, NoMatch, NotFound
@@ -161,6 +161,11 @@ class ObjectApplier:
         """What to know of an object that is now as desired."""
         owner = (self._owner.namespace, self._owner.name)
         return ObjectState(plan.ref, plan.digest, fingerprint(stored, self._owner, self._cleanup), owner)
+
+    def leave(self, plan: Plan) -> ObjectState:
+        """What to know of an object that is left as it is, although the plan would change it."""
+        found = NOTHING if plan.live is None else loose_fingerprint(plan.live)
+        return ObjectState(plan.ref, plan.digest, found, (self._owner.namespace, self._owner.name), drifted=True)
 
     async def _read(self, ref: ObjectRef, desired: Object) -> Object | None:
         try:

@@ -6,7 +6,7 @@ waits for what later stages need, by watching. Objects that are known to be as d
 """
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from fluxkit.apply.applier import ObjectApplier, Plan
 from fluxkit.apply.changeset import Action, ChangeSet
 from fluxkit.apply.concurrency import map_bounded
 from fluxkit.apply.diff import ObjectDiff, diff_of
+from fluxkit.apply.differences import difference_of
 from fluxkit.apply.errors import ApplyError, ApplyFailed, DeleteFailed, DuplicateObject
 from fluxkit.apply.health import HealthCheckFailed, StatusWatcher
 from fluxkit.apply.ignore import IgnoreRules
@@ -57,7 +58,10 @@ class LiveView(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """How to apply. ``expected`` are objects that probably exist (the last inventory); times are in seconds."""
+    """How to apply. ``expected`` are objects that probably exist (the last inventory); times are in seconds.
+
+    ``leave``, called with an object and the digest of what is desired of it, chooses those whose drift is only told.
+    """
 
     force: bool = False
     common: CommonMetadata = field(default_factory=CommonMetadata)
@@ -67,6 +71,7 @@ class ApplyOptions:
     migrate_api_version: bool = False
     expected: Collection[ObjectRef] = ()
     stage_timeout: float = 60.0
+    leave: Callable[[ObjectRef, bytes], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +140,7 @@ class ApplySet:
                 chosen = [item for item in items if stage_of(item.ref.gvk, options.custom_stage_kinds) is stage]
                 if not chosen:
                     continue
-                stored = await self._apply_stage(applier, chosen, known, expected, changes)
+                stored = await self._apply_stage(applier, chosen, known, expected, options, changes)
                 if stage in (ApplyStage.DEFINITIONS, ApplyStage.CLASSES):
                     later = {item.ref.gvk for item in items if stage_of(item.ref.gvk) is not ApplyStage.DEFINITIONS}
                     await self._settle(stored, later, options.stage_timeout, changes)
@@ -217,6 +222,7 @@ class ApplySet:
         items: Sequence[_Item],
         known: AppliedState | None,
         expected: set[tuple[str, str, str, str]],
+        options: ApplyOptions,
         changes: ChangeSet,
     ) -> list[Object]:
         """Dry-run everything, then write what differs. Returns the live objects that were seen or written."""
@@ -248,6 +254,11 @@ class ApplySet:
                     changes.state.put(state)
                     continue
                 planned = plans[item.ref.identity]
+                if _is_left(planned, options):
+                    changes.add(planned.ref, Action.DRIFTED)
+                    changes.drift[planned.ref] = difference_of(planned, options.ignore)
+                    changes.state.put(applier.leave(planned))
+                    continue
                 if planned.writes:
                     writes.append(planned)
                     continue
@@ -289,7 +300,7 @@ class ApplySet:
         if known is None or self._view is None:
             return None
         state = known.get(item.ref) or self._known_without_namespace(item, known)
-        if state is None or state.desired != item.digest or not self._view.unchanged(state):
+        if state is None or state.drifted or state.desired != item.digest or not self._view.unchanged(state):
             return None
         return state
 
@@ -319,6 +330,12 @@ class ApplySet:
 
     async def _wait_gone(self, ref: ObjectRef, uid: str) -> None:
         await self._waiting(self._watcher.wait_gone([ref], uids={ref.identity: uid}))
+
+
+def _is_left(plan: Plan, options: ApplyOptions) -> bool:
+    """Whether the object is seen to have drifted, and drift is not to be corrected. What cannot be read is applied."""
+    seen = plan.live is not None or plan.action is Action.CREATED
+    return plan.writes and seen and options.leave is not None and options.leave(plan.ref, plan.digest)
 
 
 def _record(changes: ChangeSet, state: ObjectState, live: Object) -> None:

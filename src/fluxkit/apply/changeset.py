@@ -17,6 +17,8 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
     DELETED = "deleted"
     SKIPPED = "skipped"
+    DRIFTED = "drifted"
+    """It differs from what is desired, and was left so on request."""
     UNKNOWN = "unknown"
 
 
@@ -44,12 +46,14 @@ class ChangeSetEntry:
 class ChangeSet:
     """Entries in the order of the operation, and what to remember of the applied objects for the next run.
 
-    ``statuses`` has, by identity, what the server's answers said about the health of built-in kinds on the way.
+    ``statuses`` has, by identity, what the server's answers said about the health of built-in kinds on the way, and
+    ``drift`` how those objects differ that were left alone.
     """
 
     entries: list[ChangeSetEntry] = field(default_factory=list)
     state: AppliedState = field(default_factory=AppliedState)
     statuses: dict[tuple[str, str, str, str], Status] = field(default_factory=dict)
+    drift: dict[ObjectRef, str] = field(default_factory=dict)
 
     def add(self, ref: ObjectRef, action: Action) -> None:
         self.entries.append(ChangeSetEntry(ref, action))

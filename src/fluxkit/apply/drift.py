@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from fluxkit.apply.managedfields import CleanupRules, own_entry
 from fluxkit.apply.ownership import KUSTOMIZE_GROUP, Owner
 from fluxkit.apply.sharedwatch import Scope, SharedWatch, SharedWatches
-from fluxkit.apply.state import AppliedState, Fingerprint, ObjectState, fingerprint
+from fluxkit.apply.state import AppliedState, Fingerprint, ObjectState, fingerprint, loose_fingerprint
 from fluxkit.kube import Client
 from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ObjectRef, labels_of, metadata_of
 
@@ -137,6 +137,8 @@ class DriftWatch(Generic[OwnerKey]):
     def unchanged(self, state: ObjectState) -> bool:
         """Whether the live object is certainly as it was when ``state`` was recorded; costs no request."""
         seen = self._seen(state.ref)
+        if seen is not None and state.drifted:
+            seen = self._loosely(self._kinds[self._place(state.ref.gvk, state.ref.key)], state)
         if seen is None:
             return False
         # A cache that is behind our own write knows less than the state does; what comes later will be reported.
@@ -175,6 +177,11 @@ class DriftWatch(Generic[OwnerKey]):
         if kind is None or not kind.watch.synced or kind.watch.refused:
             return None
         return kind.fingerprints.get(ref.key)
+
+    @staticmethod
+    def _loosely(kind: _Kind, state: ObjectState) -> Fingerprint | None:
+        live = kind.watch.get(state.ref.key)
+        return None if live is None else loose_fingerprint(live)
 
     def _place(self, gvk: GroupVersionKind, key: ObjectKey) -> _Place:
         return gvk, key.namespace if gvk in self._narrow else ""
@@ -272,7 +279,7 @@ class DriftWatch(Generic[OwnerKey]):
     def _look(self, kind: _Kind, owner: OwnerKey, state: ObjectState) -> None:
         if not kind.ready or owner in self._writing:
             return
-        seen = kind.fingerprints.get(state.ref.key)
+        seen = self._loosely(kind, state) if state.drifted else kind.fingerprints.get(state.ref.key)
         if seen is None:
             # Not in the cache: gone, if it is the very object that left; otherwise the cache has not heard of it yet.
             if kind.tombstones.get(state.ref.key) == state.live.uid:

@@ -19,7 +19,16 @@ from fluxkit.apply.managedfields import CleanupRules, managed_entries, own_entry
 from fluxkit.apply.ownership import Owner
 from fluxkit.objects import Object, ObjectRef, annotations_of, labels_of, metadata_of
 
-__all__ = ["AppliedState", "Fingerprint", "ObjectState", "digest_of", "fingerprint", "resource_version"]
+__all__ = [
+    "NOTHING",
+    "AppliedState",
+    "Fingerprint",
+    "ObjectState",
+    "digest_of",
+    "fingerprint",
+    "loose_fingerprint",
+    "resource_version",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +48,15 @@ class Fingerprint:
 class ObjectState:
     """An object as it was applied: digest of what was desired, fingerprint of what became of it, whose it is.
 
-    ``owner`` is the (namespace, name) that its owner labels carry.
+    ``owner`` is the (namespace, name) that its owner labels carry. ``drifted`` says that what became of it is not what
+    was desired; then it is known only to be as it was when it was looked at.
     """
 
     ref: ObjectRef
     desired: bytes
     live: Fingerprint
     owner: tuple[str, str]
+    drifted: bool = False
 
 
 @dataclass(slots=True)
@@ -94,6 +105,18 @@ def resource_version(obj: Object) -> int:
     """The resourceVersion as a number, 0 if there is none: versions of one kind can be ordered."""
     version = metadata_of(obj).get("resourceVersion")
     return int(version) if isinstance(version, str) and version.isdigit() else 0
+
+
+def loose_fingerprint(live: Object) -> Fingerprint:
+    """Changes with everything that is not status: for an object that others write, and whose return is awaited."""
+    metadata = metadata_of(live)
+    version = metadata.get("generation") or metadata.get("resourceVersion")
+    digest = digest_of([version, labels_of(live), annotations_of(live)], "deletionTimestamp" in metadata)
+    return Fingerprint(str(metadata.get("uid", "")), resource_version(live), digest)
+
+
+NOTHING = Fingerprint("", 0, b"")
+"""The fingerprint of an object that does not exist."""
 
 
 def fingerprint(live: Object, owner: Owner, cleanup: CleanupRules) -> Fingerprint:

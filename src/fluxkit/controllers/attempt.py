@@ -9,7 +9,7 @@ is that objects are in the inventory before they are created: no crash and no fa
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from fluxkit.api.meta import Selector
@@ -34,6 +34,7 @@ from fluxkit.apply import (
 from fluxkit.apply import (
     Target as IgnoreTarget,
 )
+from fluxkit.apply.differences import MISSING
 from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed
 from fluxkit.controllers.building import Build, Builder, check_encryption
 from fluxkit.controllers.claims import Claims
@@ -111,6 +112,9 @@ class Attempt:
         self._directives = directives
         self._forced = forced
         self._findings = Findings(self._ks, events, services.findings)
+        was = self._ks.status
+        self._undisturbed = was.last_attempted_revision == was.last_applied_revision
+        """Whether no attempt at another revision came between the last success and this one."""
         self._health = HealthCheck(run, status, events, services.watcher, services.drift, expressions)
 
     async def execute(self) -> bool:
@@ -139,7 +143,8 @@ class Attempt:
                     changes = await self._apply(target, manifests)
                     self._remember(target, BuildRecord.of(build.request, manifests, index), changes)
                 await self._tell_rivals(ref for ref in changes.refs(skipped=False) if ref in before)
-                refs = health_refs(self._ks, changes.refs(skipped=False))
+                present = [ref for ref in changes.refs(skipped=False) if changes.drift.get(ref) != MISSING]
+                refs = health_refs(self._ks, present)
                 await self._wait_healthy(target, refs, manifests, changes)
         except TargetError as error:
             told = f"failed to build kube client: {error}"
@@ -166,6 +171,8 @@ class Attempt:
             or len(inventory) != len(memory.applied)  # something waits for being pruned
             or record.fingerprint != fingerprint(record.inputs, index)
         ):
+            return False
+        if not self._directives.drift_warn and any(state.drifted for state in memory.applied):
             return False
         drifted = [state for state in memory.applied if not self._services.drift.unchanged(state)]
         if not drifted:
@@ -227,7 +234,9 @@ class Attempt:
         )
         changes = ChangeSet()
         try:
-            options = self._apply_options(old)
+            options = self._apply_options(old, manifests)
+            if options.leave is not None and not self._was_applied(manifests):
+                await self._status.write()  # that there was an attempt, so that its traces are not taken for drift
             await self._note_intent(target, old, manifests.objects)
             await apply_set.apply(manifests.objects, options, known, into=changes)
         except (ApplyFailed, IgnoreRuleError, KubeError) as error:
@@ -235,11 +244,37 @@ class Attempt:
             self._status.record(manifests.digest, "ReconciliationFailed")
             raise StepFailed("ReconciliationFailed", str(error)) from error
         self._tell(changes)
+        self._tell_drift(changes)
         self._track(target, changes.state)
         await self._prune(target, apply_set, old, Inventory.from_changes(changes), manifests.digest)
         return changes
 
-    def _apply_options(self, old: Inventory) -> ApplyOptions:
+    def _was_applied(self, manifests: Manifests) -> bool:
+        """Whether the same objects were applied by the last attempt that applied any."""
+        last = next(iter(self._ks.status.history), None)
+        outcome = last.last_reconciled_status if last is not None and last.digest == manifests.digest else ""
+        return self._undisturbed and outcome not in ("", "ReconciliationFailed")
+
+    def _leave(self, old: Inventory, manifests: Manifests) -> Callable[[ObjectRef, bytes], bool]:
+        """Which objects are left alone if they have drifted: those of which Git wants what it wanted before."""
+        known, was_applied = self._memory.applied, self._was_applied(manifests)
+
+        def leave(ref: ObjectRef, desired: bytes) -> bool:
+            state = known.get(ref)
+            return state.desired == desired if state is not None else was_applied and ref in old
+
+        return leave
+
+    def _tell_drift(self, changes: ChangeSet) -> None:
+        if not changes.drift:
+            self._findings.ended(Finding.DRIFTED, "no object differs from the source any more")
+            return
+        shown = [f"{ref} {how}" for ref, how in changes.drift.items()]
+        more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
+        message = f"objects differ from the source and are left so: {'; '.join(shown[:10])}{more}"
+        self._findings.found(Finding.DRIFTED, "DriftDetected", message, len(shown))
+
+    def _apply_options(self, old: Inventory, manifests: Manifests) -> ApplyOptions:
         spec, options = self._ks.spec, self._services.options
         common = spec.common_metadata
         return ApplyOptions(
@@ -249,6 +284,7 @@ class Attempt:
             custom_stage_kinds=parse_group_kinds(options.custom_apply_stage_kinds),
             override_managers=options.override_managers,
             expected=list(old),
+            leave=self._leave(old, manifests) if self._directives.drift_warn else None,
         )
 
     async def _note_intent(self, target: Target, old: Inventory, objects: Sequence[Object]) -> None:
