@@ -9,6 +9,7 @@ from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import CustomVersion, Resource
 from fluxkit.sandbox.status import StatusError
 from fluxkit.sandbox.validation import Schemas, SchemaTypeChecks
+from fluxkit.sandbox.validation.cel import compile_problem
 
 
 def served(spec: dict[str, Any]) -> Resource:
@@ -193,6 +194,77 @@ def test_names_that_cel_cannot_spell_are_escaped() -> None:
     assert problems(schema, {"a-b": 1}) == ["spec: Invalid value: failed rule: self.a__dash__b > 1"]
 
 
-def test_a_rule_that_cannot_be_compiled_here_is_skipped_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    assert problems(rule("quantity(self.q).isGreaterThan(quantity('1'))"), {"q": "1"}) == []
-    assert "CEL rule skipped" in caplog.text
+@pytest.mark.parametrize(
+    "text",
+    [
+        # quantities
+        "quantity('200M').compareTo(quantity('0.2G')) == 0 && quantity('1k') == quantity('1000')",
+        "quantity('150Mi').isGreaterThan(quantity('100Mi')) && quantity('50M').isLessThan(quantity('100M'))",
+        "quantity('50k').add(20).sub(quantity('100k')).sub(-50000) == quantity('20')",
+        "quantity('50k').asInteger() == 50000 && !quantity('1.5').isInteger() && quantity('-1').sign() == -1",
+        "quantity('50k').sub(20000).asApproximateFloat() == 30000.0",
+        "isQuantity('1.3Gi') && !isQuantity('200K')",
+        # addresses
+        "ip('127.0.0.1').isLoopback() && ip('::1').family() == 6 && ip('0.0.0.0').isUnspecified()",
+        "ip('224.0.0.1').isLinkLocalMulticast() && ip('169.254.169.254').isLinkLocalUnicast()",
+        "ip('192.168.0.1').isGlobalUnicast() && !ip('255.255.255.255').isGlobalUnicast()",
+        "ip('2001:db8::abcd') == ip('2001:DB8::ABCD') && ip.isCanonical('2001:db8::abcd')",
+        "!isIP('127.0.0.1.0') && !isIP('::ffff:1.2.3.4') && !ip.isCanonical('2001:DB8::ABCD')",
+        "cidr('192.168.0.0/24').containsIP('192.168.0.1') && cidr('192.168.0.0/24').containsIP(ip('192.168.0.1'))",
+        "cidr('192.168.0.0/16').containsCIDR('192.168.10.0/24') && !cidr('10.0.0.0/8').containsCIDR(cidr('::/0'))",
+        "cidr('192.168.1.5/24').masked() == cidr('192.168.1.0/24') && cidr('192.168.1.5/24').ip() == ip('192.168.1.5')",
+        "cidr('10.0.0.0/8').prefixLength() == 8 && isCIDR('::1/128') && !isCIDR('10.0.0.0/999') && !isCIDR('10.0.0.0')",
+        # URLs
+        "url('https://example.com:80/a b?k=v&k=w').getHost() == 'example.com:80'",
+        "url('https://[::1]:80/').getHostname() == '::1' && url('https://[::1]:80/').getPort() == '80'",
+        "url('https://example.com/a b').getEscapedPath() == '/a%20b' && url('/path').getScheme() == ''",
+        "url('https://example.com/?k=v&k=w').getQuery()['k'] == ['v', 'w'] && isURL('/x') && !isURL('../x')",
+        # lists, sets, regular expressions
+        "[1, 2, 2].indexOf(2) == 1 && [1, 2, 2].lastIndexOf(2) == 2 && 'hello'.indexOf('l') == 2 && ['a'].indexOf('b') < 0",
+        "[3, 1].min() == 1 && [3, 1].max() == 3 && ['a', 'b'].isSorted() && [1.5, 2.5].sum() == 4.0",
+        "sets.contains([1, 2], [2]) && sets.equivalent([1], [1, 1]) && !sets.intersects([1], [2])",
+        "'abc 123'.find('[0-9]+') == '123' && '1 2 3'.findAll('[0-9]', 2) == ['1', '2']",
+        "[1, 2].all(i, v, v > i) && {'a': 1}.transformList(k, v, k) == ['a']",
+        # formats and versions
+        "!format.dns1123Label().validate('my-name').hasValue()",
+        "format.dns1123Label().validate('No').value()[0].startsWith('a lowercase RFC 1123 label')",
+        "format.named('uuid').hasValue() && !format.named('nonsense').hasValue()",
+        "format.named('date').value().validate('tomorrow').orValue([]) == ['invalid date']",
+        "semver('1.2.3').isLessThan(semver('1.10.0')) && semver('v1.0', true) == semver('1.0.0') && !isSemver('v1.0')",
+        "semver('1.2.3-rc.1').major() == 1 && semver('1.2.3').compareTo(semver('1.2.3-rc.1')) == 1",
+        "jsonpatch.escapeKey('k8s.io/my~label') == 'k8s.io~1my~0label'",
+    ],
+)
+def test_functions_that_kubernetes_adds(text: str) -> None:
+    assert problems(rule(text), {}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("quantity('Three').sign() == 1", "quantities must match the regular expression"),
+        ("ip('1.2.3') == ip('1.2.3.4')", "unable to parse IP"),
+        ("[].min() == 1", "min called on empty list"),
+        ("quantity('1').family() == 4", "'no such overload': call arguments did not match a supported operator"),
+    ],
+)
+def test_values_that_functions_refuse(text: str, problem: str) -> None:
+    (found,) = problems(rule(text), {})
+    assert problem in found
+
+
+def test_a_rule_that_does_too_much_ends_the_evaluation() -> None:
+    text = "self.l.all(a, self.l.all(b, self.l.all(c, a + b + c >= 0)))"
+    schema = rule(text)
+    schema["x-kubernetes-validations"].append({"rule": "false"})
+    wanted = (
+        "'operation cancelled: actual cost limit exceeded': no further validation rules will be run due to call cost"
+    )
+    (found,) = problems(schema, {"l": list(range(100))})
+    assert found.startswith(f'spec: Invalid value: "object": {wanted} exceeds limit for rule: ')
+
+
+def test_rules_that_do_not_compile_are_refused_with_their_definition() -> None:
+    assert compile_problem("self.a >").startswith("ERROR: <input>:1:9: Syntax error: mismatched input '<EOF>'")
+    assert "undeclared reference to 'nonsense'" in compile_problem("nonsense(self)")
+    assert compile_problem("oldSelf.hasValue() || self.a == 1", optional_old=True) == ""

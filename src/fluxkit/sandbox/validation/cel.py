@@ -1,43 +1,46 @@
 """CEL rules of custom resources (``x-kubernetes-validations``), transition rules included.
 
-Follows kubernetes/apiextensions-apiserver ``pkg/apiserver/schema/cel`` (validation.go). Expressions are compiled and
-run by Google's CEL implementation, imported when the first rule is met. Of the functions that Kubernetes adds to CEL,
-``isSorted``, ``sum``, ``min``, ``max``, ``find``, ``findAll``, ``isURL``, ``isIP``, ``isCIDR`` and ``isQuantity`` are
-here; a rule that uses any other (``quantity``, ``ip``, ``format``, ...) does not compile, is logged once and skipped.
+Follows kubernetes/apiextensions-apiserver ``pkg/apiserver/schema/cel`` (validation.go). A rule that cannot be compiled
+here is refused with its definition (:func:`compile_problem`), unless it only lacks what this platform lacks: then it is
+logged once and skipped.
 """
 
-import ipaddress
+import contextlib
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
-from functools import cache, lru_cache
-from itertools import pairwise
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
-import re2
-
-from fluxkit.durations import parse_duration
 from fluxkit.sandbox.status import Cause
-from fluxkit.sandbox.validation import causes, quantity
+from fluxkit.sandbox.validation import causes
+from fluxkit.sandbox.validation.expressions import (
+    COST_EXCEEDED,
+    CompileError,
+    Program,
+    Unavailable,
+    as_seen,
+    compile_expression,
+)
 from fluxkit.schema import SchemaNode
-from fluxkit.timestamps import parse_time
 
-__all__ = ["has_rules", "unchecked", "validate_rules"]
+__all__ = ["compile_problem", "has_rules", "unchecked", "validate_rules"]
 
 _log = logging.getLogger("fluxkit.sandbox")
 
-_KEYWORDS = "true false null in as break const continue else for function if import let loop package namespace return"
-_RESERVED = frozenset([*_KEYWORDS.split(), "var", "void", "while"])
-_ESCAPES = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
+_VARIABLES = ("self", "oldSelf")
 _ABSENT: Any = object()
+
+
+class _OutOfBudgetError(Exception):
+    """A rule did too much: no further rule is evaluated."""
 
 
 def validate_rules(schema: SchemaNode, obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:
     """The rules that an object breaks, its old state given on update; the object fits its schema otherwise."""
     found: list[Cause] = []
     if has_rules(schema):
-        _walk(schema, _visible(obj), _visible(old) if old is not None else _ABSENT, "", found)
+        with contextlib.suppress(_OutOfBudgetError):
+            _walk(schema, _visible(obj), _visible(old) if old is not None else _ABSENT, "", found)
     return found
 
 
@@ -107,34 +110,29 @@ def _check(schema: SchemaNode, rule: Mapping[str, Any], value: Any, old: Any, pa
     program = _program(text, optional)
     if program is None:
         return
-    data: dict[str, Any] = {"self": _converted(schema, value)}
+    data: dict[str, Any] = {"self": as_seen(schema, value)}
     if transition:
-        data["oldSelf"] = None if old is _ABSENT else _converted(schema, old)
+        data["oldSelf"] = None if old is _ABSENT else as_seen(schema, old)
     message = (rule.get("message") or "").strip() or f"failed rule: {text}"
     where = path or "<nil>"
     if rule.get("fieldPath"):
         where = f"{path}{rule['fieldPath']}" if path else rule["fieldPath"].removeprefix(".")
-    problem, result = _run(program, data)
-    if problem:
+    problem, result = program.run(data)
+    if problem.startswith(COST_EXCEEDED):
+        text = (
+            f"'{problem}': no further validation rules will be run due to call cost exceeds limit for rule: {message}"
+        )
+        found.append(causes.invalid(path, schema.type, text))
+        raise _OutOfBudgetError
+    if problem.startswith("no such overload"):
+        how = "call arguments did not match a supported operator, function or macro signature for rule"
+        found.append(causes.invalid(path, schema.type, f"'{problem}': {how}: {message}"))
+    elif problem:
         found.append(causes.invalid(path, schema.type, f"{problem} evaluating rule: {message}"))
     elif result is not True:
         if rule.get("messageExpression"):
             message = _message(rule["messageExpression"], data) or message
         found.append(_cause(rule.get("reason") or "FieldValueInvalid", where, value, message))
-
-
-def _run(program: Any, data: dict[str, Any]) -> tuple[str, Any]:
-    """Why an expression has no value, in cel-go's words where they are known; its value otherwise."""
-    try:
-        outcome = program.eval(data=data)
-    except RuntimeError as error:
-        return str(error).partition("\n")[0], None
-    result = outcome.value()
-    if outcome.type().name() != "ERROR":
-        return "", result
-    text = str(result)
-    missing = re2.search('Key not found in map : "(.*)"', text)
-    return (f"no such key: {missing.group(1)}" if missing else text), None
 
 
 def _cause(reason: str, path: str, value: Any, message: str) -> Cause:
@@ -153,139 +151,36 @@ def _message(expression: str, data: dict[str, Any]) -> str:
     program = _program(expression, False)
     if program is None:
         return ""
-    problem, text = _run(program, data)
+    problem, text = program.run(data)
     return text.strip() if not problem and isinstance(text, str) and "\n" not in text else ""
-
-
-# Values
-
-
-def _identifier(name: str) -> str:
-    """A property's name as CEL can spell it."""
-    if name in _RESERVED:
-        return f"__{name}__"
-    for plain, escape in _ESCAPES:
-        name = name.replace(plain, escape)
-    return name
-
-
-def _converted(schema: SchemaNode | None, value: Any) -> Any:
-    """A JSON value as its schema makes CEL see it: numbers as doubles, dates and durations as such."""
-    if isinstance(value, dict):
-        if schema is None:
-            return {key: _converted(None, child) for key, child in value.items() if child is not None}
-        declared = schema.properties
-        return {
-            _identifier(key) if key in declared else key: _converted(schema.child(key), child)
-            for key, child in value.items()
-            if child is not None
-        }
-    if isinstance(value, list):
-        items = schema.items if schema is not None else None
-        return [_converted(items, each) for each in value]
-    if schema is None or isinstance(value, bool):
-        return value
-    if schema.type == "number" and isinstance(value, int):
-        return float(value)
-    if isinstance(value, str) and schema.format in ("date-time", "duration"):
-        try:
-            return parse_time(value) if schema.format == "date-time" else timedelta(seconds=parse_duration(value))
-        except ValueError:
-            return value
-    return value
 
 
 # Programs
 
 
-@lru_cache(maxsize=4096)
-def _program(expression: str, optional_old: bool) -> Any:
-    """A compiled expression; None if it cannot be compiled here."""
-    environment = _environment()
-    if environment is None:
-        return None
+def _expression(text: str, optional_old: bool) -> str:
     if optional_old:
         # oldSelf is an optional value in such rules; null stands for none.
-        expression = f"cel.bind(oldSelf, oldSelf == null ? optional.none() : optional.of(oldSelf), {expression})"
+        return f"cel.bind(oldSelf, oldSelf == null ? optional.none() : optional.of(oldSelf), {text})"
+    return text
+
+
+def compile_problem(text: str, *, optional_old: bool = False) -> str:
+    """Why a rule or message expression does not compile, empty if it does or nothing here can tell."""
     try:
-        return environment.compile(expression)
-    except RuntimeError as error:
-        _log.warning("CEL rule skipped: %s: %s", expression, str(error).partition("\n")[0])
+        compile_expression(_expression(text, optional_old), _VARIABLES)
+    except Unavailable:
+        return ""
+    except CompileError as error:
+        return str(error)
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _program(text: str, optional_old: bool) -> Program | None:
+    """A compiled expression; None if it cannot be compiled here."""
+    try:
+        return compile_expression(_expression(text, optional_old), _VARIABLES)
+    except CompileError as error:
+        _log.warning("CEL rule skipped: %s: %s", text, str(error).partition("\n")[0])
         return None
-
-
-@cache
-def _environment() -> Any:
-    try:
-        from cel_expr_python import cel
-        from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
-    except ImportError as error:
-        _log.warning("CEL rules of custom resources are not checked: %s", error)
-        return None
-    types = cel.Type
-    dyn, text, boolean = types.DYN, types.STRING, types.BOOL
-    members: list[tuple[str, list[Any], Any, Any]] = [
-        ("isSorted", [types.LIST], boolean, lambda items: all(a <= b for a, b in pairwise(items))),
-        ("sum", [types.LIST], dyn, sum),
-        ("min", [types.LIST], dyn, min),
-        ("max", [types.LIST], dyn, max),
-        ("find", [text, text], text, _find),
-        ("findAll", [text, text], types.List(text), lambda value, pattern: re2.findall(f"(?:{pattern})", value)),
-    ]
-    functions = [
-        cel.FunctionDecl(
-            name,
-            [cel.Overload(f"k8s_{name}", return_type=result, parameters=parameters, is_member=True, impl=run)],
-        )
-        for name, parameters, result, run in members
-    ]
-    plain = (("isURL", _is_url), ("isIP", _is_ip), ("isCIDR", _is_cidr), ("isQuantity", _is_quantity))
-    functions += [
-        cel.FunctionDecl(name, [cel.Overload(f"k8s_{name}", return_type=boolean, parameters=[text], impl=run)])
-        for name, run in plain
-    ]
-    extensions = [
-        ext_strings.ExtStrings(),
-        ext_optional.ExtOptional(),
-        ext_math.ExtMath(),
-        ext_bindings.ExtBindings(),
-        ext_encoders.ExtEncoders(),
-    ]
-    return cel.NewEnv(variables={"self": dyn, "oldSelf": dyn}, functions=functions, extensions=extensions)
-
-
-def _find(value: str, pattern: str) -> str:
-    found = re2.search(pattern, value)
-    return str(found.group(0)) if found else ""
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return bool(parts.scheme and parts.netloc) or text.startswith("/")
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_cidr(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return "/" in text
-
-
-def _is_quantity(text: str) -> bool:
-    try:
-        quantity.parse(text)
-    except quantity.QuantityError:
-        return False
-    return True

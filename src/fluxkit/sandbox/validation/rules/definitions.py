@@ -7,7 +7,7 @@ import re2
 from fluxkit.objects import Object
 from fluxkit.sandbox import names
 from fluxkit.sandbox.status import Cause
-from fluxkit.sandbox.validation import causes
+from fluxkit.sandbox.validation import causes, cel
 from fluxkit.sandbox.validation.rules import common
 
 __all__ = ["custom_resource_definition"]
@@ -162,6 +162,14 @@ def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
         if not (rule.get("rule") or "").strip():
             where = f"{path}.x-kubernetes-validations[{index}].rule"
             found.append(Cause.required(where, "rule is not specified"))
+            continue
+        for member in ("rule", "messageExpression"):
+            optional_old = bool(rule.get("optionalOldSelf"))
+            problem = cel.compile_problem(rule[member], optional_old=optional_old) if rule.get(member) else ""
+            if problem:
+                where = f"{path}.x-kubernetes-validations[{index}].{member}"
+                kind = "" if member == "rule" else "messageExpression "
+                found.append(causes.invalid(where, rule, f"{kind}compilation failed: {problem}"))
     return found
 
 
