@@ -150,6 +150,17 @@ class KustomizationSpec(Model, kw_only=True):
     ] = None
 
 
+class HealthyRevision(Model, kw_only=True):
+    """What passed its health checks last and is kept, for those who ask for going back to it."""
+
+    revision: Annotated[str, doc("Revision of the source.")]
+    origin_revision: Annotated[str, doc("Origin revision of the artifact.")] = ""
+    digest: Annotated[str, doc("Checksum of the built objects, as in the history.")]
+    content: Annotated[str, doc("Checksum of what is kept of the objects.")]
+    failed_digest: Annotated[str, doc("Checksum of the objects that failed and are not tried again.")] = ""
+    failed_generation: Annotated[Int64, doc("Generation for which they failed.")] = 0
+
+
 class KustomizationStatus(Model, kw_only=True):
     observed_generation: Annotated[Int64, doc("Last generation that reached a final state.")] = 0
     conditions: Annotated[list[Condition], doc("Conditions of the Kustomization.")] = msgspec.field(
@@ -163,6 +174,7 @@ class KustomizationStatus(Model, kw_only=True):
     history: Annotated[list[Snapshot], doc("The last attempts: what, when, how often, how it ended.")] = msgspec.field(
         default_factory=list
     )
+    last_healthy: Annotated[HealthyRevision | None, doc("The revision that fluxkit.dev/rollback leads to.")] = None
 
 
 class Kustomization(Resource, kw_only=True):

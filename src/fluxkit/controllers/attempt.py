@@ -10,7 +10,8 @@ is that objects are in the inventory before they are created: no crash and no fa
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from fluxkit.api.meta import Selector
 from fluxkit.apply import (
@@ -43,11 +44,13 @@ from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.findings import Finding, FindingMetrics, Findings
 from fluxkit.controllers.health import HealthCheck, health_refs
 from fluxkit.controllers.healthexprs import HealthExpressions
+from fluxkit.controllers.healthystore import HealthyStore
 from fluxkit.controllers.inputs import TreeIndex, TreeIndexes, fingerprint
 from fluxkit.controllers.manifests import Manifests
 from fluxkit.controllers.memory import BuildRecord, Memory, MemoryStore
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.pruning import plan_prune
+from fluxkit.controllers.rollback import Rollback
 from fluxkit.controllers.sources import Source
 from fluxkit.controllers.targets import Target, TargetError, Targets
 from fluxkit.controllers.timing import interval
@@ -112,6 +115,9 @@ class Attempt:
         self._directives = directives
         self._forced = forced
         self._findings = Findings(self._ks, events, services.findings)
+        self._rollback = Rollback(
+            HealthyStore(services.client), status, self._findings, run.log, wanted=directives.rollback
+        )
         was = self._ks.status
         self._undisturbed = was.last_attempted_revision == was.last_applied_revision
         """Whether no attempt at another revision came between the last success and this one."""
@@ -139,18 +145,49 @@ class Attempt:
                 await self._tell_rivals(before)
                 return await self._keep()
             async with self._services.targets.open(self._ks) as target:
-                with self._services.drift.writing(self._run.key):
-                    changes = await self._apply(target, manifests)
-                    self._remember(target, BuildRecord.of(build.request, manifests, index), changes)
-                await self._tell_rivals(ref for ref in changes.refs(skipped=False) if ref in before)
-                present = [ref for ref in changes.refs(skipped=False) if changes.drift.get(ref) != MISSING]
-                refs = health_refs(self._ks, present)
-                await self._wait_healthy(target, refs, manifests, changes)
+                if self._rollback.is_given_up(manifests):
+                    await self._go_back(target, before)
+                self._rollback.go_forward()
+                try:
+                    await self._bring(target, manifests, before, BuildRecord.of(build.request, manifests, index))
+                except StepFailed as failure:
+                    if failure.reason != "HealthCheckFailed" or not self._rollback.is_possible(manifests):
+                        raise
+                    await self._rollback.give_up(manifests, str(failure))
+                    await self._go_back(target, self._status.inventory())
         except TargetError as error:
             told = f"failed to build kube client: {error}"
             raise StepFailed("ReconciliationFailed", str(error), event=told) from error
+        await self._rollback.keep(manifests.digest, manifests.objects)
         self._status.succeed(manifests.digest)
         return True
+
+    async def _bring(self, target: Target, manifests: Manifests, before: Inventory, record: BuildRecord | None) -> None:
+        """Applies, prunes and waits for health. ``record`` is what makes a further attempt unnecessary, if anything."""
+        with self._services.drift.writing(self._run.key):
+            changes = await self._apply(target, manifests)
+            if record is not None:
+                self._remember(target, record, changes)
+        await self._tell_rivals(ref for ref in changes.refs(skipped=False) if ref in before)
+        present = [ref for ref in changes.refs(skipped=False) if changes.drift.get(ref) != MISSING]
+        await self._wait_healthy(target, health_refs(self._ks, present), manifests, changes)
+
+    async def _go_back(self, target: Target, before: Inventory) -> NoReturn:
+        """Applies what was healthy before. Raises :class:`StepFailed`, at best the one that says that it worked."""
+        kept = await self._rollback.load()
+        refs = [ref_of(obj) for obj in kept.objects]
+        taken = await self._services.claims.rivals(self._ks, refs)  # others have them by now, and shall keep them
+        objects = [obj for obj, ref in zip(kept.objects, refs, strict=True) if ref.identity not in taken]
+        await self._bring(target, replace(kept, objects=objects), before, None)
+        end = self._rollback.conclude()
+        status = self._ks.status
+        self._status.record(
+            kept.digest,
+            "ReconciliationSucceeded",
+            revision=status.last_applied_revision,
+            origin_revision=status.last_applied_origin_revision,
+        )
+        raise end
 
     # --- is there anything to do? ---
 
@@ -169,6 +206,7 @@ class Attempt:
             record is None
             or record.request != request
             or len(inventory) != len(memory.applied)  # something waits for being pruned
+            or not self._rollback.is_current(record.digest)
             or record.fingerprint != fingerprint(record.inputs, index)
         ):
             return False
@@ -194,6 +232,7 @@ class Attempt:
             async with self._services.targets.open(self._ks) as target:
                 await self._wait_healthy(target, refs, None, ChangeSet())
         if self._status.new_revision or not healthy:
+            await self._rollback.keep(record.digest, None)
             self._status.succeed(record.digest)
         return not healthy
 

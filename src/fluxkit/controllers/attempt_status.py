@@ -43,7 +43,7 @@ class AttemptStatus:
         self.revision = artifact.revision
         self.timeout = effective_timeout(kustomization)
         self.new_revision = self.revision != kustomization.status.last_applied_revision
-        self._origin_revision = origin_revision
+        self.origin_revision = origin_revision
         self._report = report
         self._started = time.monotonic()
 
@@ -75,11 +75,11 @@ class AttemptStatus:
         entries = [ResourceRef(id=entry["id"], v=entry["v"]) for entry in Inventory(refs).encode()]
         self.kustomization.status.inventory = ResourceInventory(entries=entries)
 
-    def record(self, digest: str, outcome: str) -> None:
-        """Adds the outcome to the history; ``digest`` is that of the built objects."""
-        metadata = {"revision": self.revision}
-        if self._origin_revision:
-            metadata["originRevision"] = self._origin_revision
+    def record(self, digest: str, outcome: str, *, revision: str = "", origin_revision: str = "") -> None:
+        """Adds the outcome to the history; ``digest`` is that of the built objects, at this revision by default."""
+        metadata = {"revision": revision or self.revision}
+        if origin := origin_revision if revision else self.origin_revision:
+            metadata["originRevision"] = origin
         upsert_snapshot(
             self.kustomization.status.history,
             digest=digest,
@@ -92,7 +92,7 @@ class AttemptStatus:
     def succeed(self, digest: str) -> None:
         status = self.kustomization.status
         status.last_applied_revision = self.revision
-        status.last_applied_origin_revision = self._origin_revision
+        status.last_applied_origin_revision = self.origin_revision
         message = f"Applied revision: {self.revision}"
         conditions.mark_true(self.kustomization, conditions.READY, "ReconciliationSucceeded", message)
         self.record(digest, "ReconciliationSucceeded")

@@ -106,8 +106,10 @@ class Claims:
                 pending = conditions.has(other, Finding.PRUNE_PENDING)
                 if other.spec.suspend or pending or not await self._is_up_to_date(other):
                     continue
-                with suppress(TargetError):
-                    if await self._is_on(other, await self._targets.cluster_of(owner)):
+                with suppress(TargetError, KubeError):
+                    # an inventory may say anything: without the right to apply the object it is no claim
+                    on_same_cluster = await self._is_on(other, await self._targets.cluster_of(owner))
+                    if on_same_cluster and await self._permitted(other, [ref]):
                         found.setdefault(ref.identity, other.key)
         return found
 
@@ -197,7 +199,9 @@ class Claims:
             and record.fingerprint == fingerprint(record.inputs, index)
         ):
             return {ref.identity for ref in _inventory(other)}
-        wanted: set[Identity] = set()
+        # what went back to an earlier revision still lives by that
+        back = conditions.has(other, Finding.ROLLED_BACK)
+        wanted: set[Identity] = {ref.identity for ref in _inventory(other)} if back else set()
         for obj in (await self._builder.run(build, tree)).objects:
             group, kind, namespace, name = ref_of(obj).identity
             # an object of the cluster may carry a namespace in Git; its inventory entry does not

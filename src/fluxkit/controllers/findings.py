@@ -81,6 +81,10 @@ class Findings:
             else:
                 self._events.warning(reason, message)
 
+    def warn(self, reason: str, message: str) -> None:
+        """Something went wrong beside the attempt and leaves no state behind."""
+        self._events.warning(reason, message)
+
     def ended(self, finding: Finding, message: str) -> None:
         """It is not so, or no longer; then ``message`` tells."""
         self._metrics.clear(finding, self._kustomization.key)

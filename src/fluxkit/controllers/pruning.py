@@ -17,7 +17,7 @@ from fluxkit.controllers.claims import Claims
 from fluxkit.controllers.directives import PREFIX, Directives
 from fluxkit.controllers.findings import Finding, Findings
 from fluxkit.controllers.targets import Target
-from fluxkit.kube.errors import KubeError, NotFound
+from fluxkit.kube.errors import Forbidden, KubeError, NotFound
 from fluxkit.objects import ObjectKey, ObjectRef
 
 __all__ = ["PrunePlan", "confirmation_of", "plan_prune"]
@@ -88,10 +88,13 @@ async def plan_prune(
 
 
 async def _may_be_ours(target: Target, owner: Owner, ref: ObjectRef) -> bool:
-    """Whether the live object carries our labels; yes if that cannot be found out."""
+    """Whether the live object carries our labels; yes if that cannot be found out.
+
+    Who may not read an object is not told who claims it either: its deletion fails with the server's answer.
+    """
     try:
         return owner.owns(await target.client.get(ref.gvk, ref.name, ref.namespace, metadata_only=True))
-    except NotFound:
+    except (Forbidden, NotFound):
         return False
     except KubeError:
         return True

@@ -176,8 +176,7 @@ def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
     """
 
     def sharers(event: CacheEvent) -> Iterable[ObjectKey]:
-        before, after = _say(event.old), _say(event.new)
-        if before == after and not became_ready(event):
+        if _say(event.old) == _say(event.new) and not became_ready(event) and not _gave_up(event):
             return
         own = key_of(event.object)
         found: dict[ObjectKey, None] = {}
@@ -191,10 +190,19 @@ def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
 
 
 def _say(obj: Object | None) -> object:
-    """What decides which objects a Kustomization has a say over, and what it says about those that it shares."""
+    """What decides whether a Kustomization has a say over its objects, and what it says about those that it shares."""
     if obj is None:
         return None
     state = obj.get("status") or {}
     shared = [each.get("message") for each in state.get("conditions") or () if each.get("type") == Finding.CONFLICT]
-    deleting = "deletionTimestamp" in metadata_of(obj)
-    return (state.get("inventory"), shared, deleting, (obj.get("spec") or {}).get("suspend", False))
+    return (shared, "deletionTimestamp" in metadata_of(obj), (obj.get("spec") or {}).get("suspend", False))
+
+
+def _gave_up(event: CacheEvent) -> bool:
+    """A Kustomization that is ready has let go of objects.
+
+    What one adds that is not ready is an intention: two that fail at the same object would wake each other for ever.
+    """
+    if event.new is None or _ready_at(event.new) is None:
+        return False
+    return not set(_index_objects(event.old or {})) <= set(_index_objects(event.new))
