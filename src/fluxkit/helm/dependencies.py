@@ -165,8 +165,8 @@ def _import_values(chart: Chart) -> None:
             except NoTable as problem:
                 _log.warning("ImportValues missing table from chart chart=%s error=%s", dependency.name, problem)
                 continue
-            # What several imports bring to one table, each of them sees: tables are not copied, as upstream.
-            imported = merge_tables(imported, _below(parent, table))
+            # What several imports bring to one table, each of them sees: but for empty ones, tables are not copied.
+            imported = merge_tables(imported, _below(parent, table or {}))
         dependency.import_values = resolved
     # The chart's own values win over what it imports.
     chart.values = merge_tables(copy_tree(values), imported)

@@ -34,7 +34,8 @@ def archive_files(stream: IO[bytes], budget: Budget) -> list[File]:
     except GzipError as problem:
         raise NotGzip(str(problem)) from None
     except TarError as problem:
-        raise ChartError(str(problem)) from None
+        text = str(problem)
+        raise ChartError("unexpected EOF" if text.endswith("unexpected end of file") else text) from None
 
 
 def _read(stream: IO[bytes], budget: Budget) -> list[File]:

@@ -48,11 +48,10 @@ def read_metadata(text: str, into: Metadata) -> None:
     fill(text, into, _METADATA)
 
 
-def read_lock(text: str) -> Lock:
-    """A Chart.lock. Raises ChartError."""
+def read_lock(text: str) -> Lock | None:
+    """A Chart.lock, None for an empty one. Raises ChartError."""
     lock = Lock()
-    fill(text, lock, _LOCK)
-    return lock
+    return lock if fill(text, lock, _LOCK) else None
 
 
 class _Base:
@@ -70,8 +69,8 @@ def _plain(text: str) -> Any:
 _RULES: Final = ScalarRules(_plain, RULES.tagged, RULES.key, RULES.duplicate)
 
 
-def fill(text: str, target: Any, shape: "Struct") -> None:
-    """Fill ``target`` from the first document of a YAML text. Raises ChartError."""
+def fill(text: str, target: Any, shape: "Struct") -> bool:
+    """Fill ``target`` from the first document of a YAML text, and tell whether it says anything. Raises ChartError."""
     try:
         value = read_first(text, _RULES)
         with_floats(value)  # refuses what JSON cannot hold
@@ -81,6 +80,7 @@ def fill(text: str, target: Any, shape: "Struct") -> None:
     decoder.fill(value, target, shape)
     if decoder.problem:
         raise ChartError(_WRONG + decoder.problem)
+    return value is not None
 
 
 FieldReader = Callable[["Decoder", Any, Any], Any]
