@@ -105,13 +105,17 @@ class KustomizationReconciler:
             await patcher.patch(kustomization)
 
         async def conclude() -> None:
+            handled = kustomization.status.last_handled_reconcile_at
             status.finalize_progress(kustomization)
+            if report.abandoned:
+                kustomization.status.last_handled_reconcile_at = handled
             await patcher.patch(kustomization)
 
         def failed(error: Exception) -> None:
             run.log.error("unable to report progress", error=error)
 
-        return StatusReport(write, conclude, failed)
+        report = StatusReport(write, conclude, failed)
+        return report
 
     async def _steps(
         self, run: Run, kustomization: Kustomization, report: StatusReport, events: KustomizationEvents
@@ -211,6 +215,7 @@ class KustomizationReconciler:
         except ArtifactNotFound:
             return self._wait_for_artifact(run, kustomization, "Source is not ready, artifact not found"), False
         except FetchSuperseded:
+            report.abandoned = True
             return Result(immediately=True), False
         except Superseded as superseded:
             conditions.mark_false(kustomization, conditions.READY, "HealthCheckCanceled", str(superseded))

@@ -33,6 +33,8 @@ class StatusReport:
         conclude: Callable[[], Awaitable[None]],
         failed: Callable[[Exception], None],
     ) -> None:
+        self.abandoned = False
+        """Whether the run ended before it did anything, so that what asked for it still stands."""
         self._write = write
         self._conclude = conclude
         self._failed = failed
