@@ -29,6 +29,8 @@ class UpstreamControllers:
         self._kubeconfig = kubeconfig
         self._directory = directory
         self._concurrent = concurrent
+        # Programs that cannot be asked for a free port are given one that was free a moment ago.
+        self.storage_address = f"127.0.0.1:{_free_port()}"
         self._processes = {name: BackgroundProcess(directory, name) for name in _PROGRAMS}
 
     async def install(self, client: Client) -> None:
@@ -44,13 +46,11 @@ class UpstreamControllers:
         scratch = self._directory / "tmp"
         for directory in (storage, scratch):
             directory.mkdir(parents=True, exist_ok=True)
-        # Programs that cannot be asked for a free port are given one that was free a moment ago.
-        address = f"127.0.0.1:{_free_port()}"
         flags = {
             "source-controller": (
                 f"--storage-path={storage}",
-                f"--storage-addr={address}",
-                f"--storage-adv-addr={address}",
+                f"--storage-addr={self.storage_address}",
+                f"--storage-adv-addr={self.storage_address}",
             ),
             "kustomize-controller": ("--requeue-dependency=5s",),
         }

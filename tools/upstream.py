@@ -1,6 +1,6 @@
 """Build Flux itself, to measure and compare with: source-controller, kustomize-controller, the flux command.
 
-    python tools/upstream.py [--out DIRECTORY] [--version VERSION]     into tools/bin/flux
+    python tools/upstream.py [--out DIRECTORY] [--version VERSION] [--pin NAME=VERSION]     into tools/bin/flux
 
 Everything comes through the Go module proxy. What makes each module's own tree unfit for `go install` is mended in a
 scratch copy: the requirement on its `api` folder becomes the published module, and the manifests that the flux command
@@ -69,14 +69,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--version", default=DISTRIBUTION, help="of the Flux distribution")
+    parser.add_argument(
+        "--pin",
+        action="append",
+        default=[],
+        metavar="NAME=VERSION",
+        help="another version of a controller than the distribution's, should the proxy lack something that one needs",
+    )
     arguments = parser.parse_args()
+    pins = dict(pin.split("=", 1) for pin in arguments.pin)
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
         flux = copy_of(FLUX, arguments.version, scratch)
         for name in CONTROLLERS:
-            version = controller_version(flux, name)
+            version = pins.get(name) or controller_version(flux, name)
             print(f"building {name} {version}", file=sys.stderr, flush=True)
             build_controller(name, version, out, scratch)
         print(f"building flux {arguments.version}", file=sys.stderr, flush=True)
