@@ -1,5 +1,6 @@
 """``dependsOn``: the first unmet dependency decides, and a cycle is named."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ from fluxkit.api import Kustomization
 from fluxkit.controllers.dependencies import (
     DependencyNotReady,
     InvalidReadyExpression,
+    Node,
     check_dependencies,
+    closure,
     find_cycle,
 )
-from fluxkit.objects import ObjectKey
+from fluxkit.objects import Object, ObjectKey, key_of
 
 REVISION = "main@sha1:b"
 
@@ -44,8 +47,34 @@ def kustomization(
     )
 
 
-def check(*objects: Kustomization) -> None:
-    check_dependencies(objects[0], REVISION, {each.key: each for each in objects}.get)
+def known(*objects: Kustomization | Object) -> Callable[[Node], Object | None]:
+    plain = [each.encode() if isinstance(each, Kustomization) else each for each in objects]
+    return {Node(each["kind"], key_of(each)): each for each in plain}.get
+
+
+def check(*objects: Kustomization | Object) -> None:
+    assert isinstance(objects[0], Kustomization)
+    check_dependencies(objects[0], REVISION, known(*objects))
+
+
+def release(name: str, *depends_on: Object, ready: bool = True, observed: int = 1) -> Object:
+    return {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": name, "namespace": "ns", "generation": 1},
+        "spec": {"dependsOn": list(depends_on)},
+        "status": {
+            "observedGeneration": observed,
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+        },
+    }
+
+
+def on_release(name: str, *releases: str) -> Kustomization:
+    dependant = kustomization(name, *releases)
+    for reference in dependant.spec.depends_on:
+        reference.kind = "HelmRelease"
+    return dependant
 
 
 def test_ready_dependencies_let_pass() -> None:
@@ -83,12 +112,12 @@ def test_a_cycle_is_named() -> None:
     objects = [kustomization("a", "x", "b"), kustomization("b", "c"), kustomization("c", "a"), kustomization("x")]
     with pytest.raises(DependencyNotReady, match=r"^circular dependency detected: ns/a -> ns/b -> ns/c -> ns/a$"):
         check(*objects)
-    assert find_cycle(ObjectKey("ns", "x"), {each.key: each for each in objects}.get) == []
+    assert find_cycle(Node("Kustomization", ObjectKey("ns", "x")), known(*objects)) == []
 
 
 def test_a_cycle_among_others_is_not_ours() -> None:
     objects = [kustomization("top", "a"), kustomization("a", "b"), kustomization("b", "a")]
-    assert find_cycle(ObjectKey("ns", "top"), {each.key: each for each in objects}.get) == []
+    assert find_cycle(Node("Kustomization", ObjectKey("ns", "top")), known(*objects)) == []
 
 
 def expecting(text: str) -> Kustomization:
@@ -114,12 +143,12 @@ SUSPENDED.spec.suspend = True
 )
 def test_an_expression_instead_of_readiness(text: str, additive: bool, problem: str) -> None:
     dependant = expecting(text)
-    known = {each.key: each for each in (dependant, SUSPENDED)}
+    lookup = known(dependant, SUSPENDED)
     if not problem:
-        check_dependencies(dependant, REVISION, known.get, additive=additive)
+        check_dependencies(dependant, REVISION, lookup, additive=additive)
         return
     with pytest.raises(DependencyNotReady) as raised:
-        check_dependencies(dependant, REVISION, known.get, additive=additive)
+        check_dependencies(dependant, REVISION, lookup, additive=additive)
     assert str(raised.value).startswith(problem)
 
 
@@ -128,4 +157,36 @@ def test_an_expression_instead_of_readiness(text: str, additive: bool, problem: 
 def test_an_expression_that_cannot_be_compiled(text: str) -> None:
     dependant = expecting(text)
     with pytest.raises(InvalidReadyExpression, match="failed to evaluate dependency base: failed to parse the CEL"):
-        check_dependencies(dependant, REVISION, {each.key: each for each in (dependant, SUSPENDED)}.get)
+        check_dependencies(dependant, REVISION, known(dependant, SUSPENDED))
+
+
+@pytest.mark.parametrize(
+    ("dependency", "problem"),
+    [
+        (release("db", ready=False), "dependency 'HelmRelease/ns/db' is not ready"),
+        (release("db", observed=0), "dependency 'HelmRelease/ns/db' is not ready"),
+        (kustomization("db"), "dependency 'HelmRelease/ns/db' not found: HelmRelease 'ns/db' does not exist"),
+    ],
+    ids=["failing", "outdated", "missing"],
+)
+def test_a_helm_release_that_is_not_ready(dependency: Kustomization | Object, problem: str) -> None:
+    with pytest.raises(DependencyNotReady) as caught:
+        check(on_release("app", "db"), dependency)
+    assert str(caught.value) == problem
+
+
+def test_a_helm_release_that_is_ready_at_its_generation() -> None:
+    check(on_release("app", "db"), release("db"))
+    expecting_one = on_release("app", "db")
+    expecting_one.spec.depends_on[0].ready_expr = "dep.status.conditions.exists(c, c.type == 'Ready')"
+    check(expecting_one, release("db", ready=False))
+
+
+def test_a_cycle_across_kinds_is_named() -> None:
+    back = {"kind": "Kustomization", "name": "a"}
+    objects = [on_release("a", "b"), release("b", {"name": "c"}), release("c", back)]
+    told = r"^circular dependency detected: ns/a -> HelmRelease/ns/b -> HelmRelease/ns/c -> ns/a$"
+    with pytest.raises(DependencyNotReady, match=told):
+        check(*objects)
+    reached = closure(objects[0].encode() if isinstance(objects[0], Kustomization) else {}, known(*objects))
+    assert [str(node) for node in reached] == ["HelmRelease/ns/b", "HelmRelease/ns/c", "ns/a"]

@@ -122,9 +122,9 @@ class KustomizationSpec(Model, kw_only=True):
     images: Annotated[list[Image], doc("Replacements of image names, tags and digests.")] = msgspec.field(
         default_factory=list
     )
-    depends_on: Annotated[list[DependencyReference], doc("Kustomizations that must be ready first.")] = msgspec.field(
-        default_factory=list
-    )
+    depends_on: Annotated[
+        list[DependencyReference], doc("Kustomizations and HelmReleases that must be ready first.")
+    ] = msgspec.field(default_factory=list)
     decryption: Annotated[Decryption | None, doc("Decryption of Secrets before they are applied.")] = None
     post_build: Annotated[PostBuild | None, doc("What is done with the built manifests.")] = None
     health_checks: Annotated[

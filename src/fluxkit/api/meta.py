@@ -106,6 +106,13 @@ class NamespacedObjectKindReference(Model, kw_only=True):
 class DependencyReference(Model, kw_only=True):
     """An object that must be ready first, and optionally how to tell."""
 
+    kind: Annotated[
+        str,
+        doc(
+            "Kind of the referent, by default the kind of the object that refers to it.",
+            enum=["Kustomization", "HelmRelease"],
+        ),
+    ] = ""
     name: Annotated[str, doc("Name of the referent.")]
     namespace: Annotated[
         str, doc("Namespace of the referent, by default the namespace of the object that refers to it.")

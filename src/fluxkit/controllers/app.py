@@ -23,6 +23,7 @@ from fluxkit.controllers.directives import directives_changed
 from fluxkit.controllers.findings import FindingMetrics
 from fluxkit.controllers.gitaccess import GitAccess
 from fluxkit.controllers.gitrepository import GitRepositoryReconciler
+from fluxkit.controllers.helmreleases import HelmReleases
 from fluxkit.controllers.inputs import TreeIndexes
 from fluxkit.controllers.kustomization import KustomizationReconciler
 from fluxkit.controllers.memory import MemoryStore
@@ -236,7 +237,12 @@ class _Process:
             findings=FindingMetrics(self._manager.metrics.registry),
         )
         reconciler = KustomizationReconciler(
-            services, sources, self._recorder("kustomize-controller"), lambda: kustomizations, self._jitter
+            services,
+            sources,
+            self._recorder("kustomize-controller"),
+            lambda: kustomizations,
+            HelmReleases(self._client, caches, self._namespace, lambda event: release_changed(event)),
+            self._jitter,
         )
         controller = Controller(
             "kustomization",
@@ -269,6 +275,10 @@ class _Process:
             if artifact_changed(event):
                 for key in referrers(event):
                     controller.enqueue(key, trigger=Trigger.of(event.object))
+
+        def release_changed(event: CacheEvent) -> None:
+            for key in dependants(event):
+                controller.enqueue(key, trigger=Trigger.of(event.object))
 
         def drifted(owner: ObjectKey, ref: ObjectRef) -> None:
             controller.log.info("drift detected", {"owner": str(owner), "object": str(ref)})

@@ -1,26 +1,47 @@
 """``spec.dependsOn``: which dependency holds an object back, and which cycles can never resolve.
 
 Pure. Texts and order follow fluxcd/kustomize-controller ``checkDependencies``. Upstream leaves the members of a cycle
-waiting for ever; here the cycle is told by name.
+waiting for ever; here the cycle is told by name. Beyond upstream a dependency may be a HelmRelease, and cycles lead
+through both kinds. Objects are plain: all that matters of a kind is what its conditions say.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from fluxkit.api import Kustomization
 from fluxkit.cel import CELError, Condition
-from fluxkit.objects import ObjectKey
+from fluxkit.objects import Object, ObjectKey, gvk_of, key_of, metadata_of
 
 __all__ = [
+    "HELM_RELEASE",
+    "KUSTOMIZATION",
     "DependencyNotReady",
     "InvalidReadyExpression",
+    "Node",
     "check_dependencies",
+    "closure",
     "dependency_keys",
+    "dependency_nodes",
     "find_cycle",
     "in_dependency_order",
 ]
 
-Lookup = Callable[[ObjectKey], Kustomization | None]
+KUSTOMIZATION, HELM_RELEASE = "Kustomization", "HelmRelease"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Node:
+    """Something that others may depend on; a Kustomization is written without its kind, as upstream does."""
+
+    kind: str
+    key: ObjectKey
+
+    def __str__(self) -> str:
+        return str(self.key) if self.kind == KUSTOMIZATION else f"{self.kind}/{self.key}"
+
+
+Lookup = Callable[[Node], Object | None]
 
 
 class DependencyNotReady(Exception):
@@ -31,10 +52,35 @@ class InvalidReadyExpression(Exception):
     """A ``readyExpr`` cannot be compiled: only a change of the spec helps."""
 
 
+def dependency_nodes(obj: Object) -> list[Node]:
+    """What an object of either kind depends on, in the order of its spec; without kind, its own kind is meant."""
+    kind, namespace = gvk_of(obj).kind, key_of(obj).namespace
+    found = []
+    for reference in (obj.get("spec") or {}).get("dependsOn") or ():
+        if isinstance(reference, dict):
+            key = ObjectKey(str(reference.get("namespace") or namespace), str(reference.get("name", "")))
+            found.append(Node(str(reference.get("kind") or kind), key))
+    return found
+
+
 def dependency_keys(kustomization: Kustomization) -> list[ObjectKey]:
     """The Kustomizations that this one depends on, in the order of the spec."""
-    own = kustomization.metadata.namespace
-    return [ObjectKey(dependency.namespace or own, dependency.name) for dependency in kustomization.spec.depends_on]
+    return [node.key for node in dependency_nodes(kustomization.encode()) if node.kind == KUSTOMIZATION]
+
+
+def closure(start: Object, lookup: Lookup) -> list[Node]:
+    """Everything that an object depends on, directly or not, as far as it can be looked up."""
+    found: dict[Node, None] = {}
+    open_nodes = dependency_nodes(start)
+    while open_nodes:
+        node = open_nodes.pop()
+        if node in found:
+            continue
+        found[node] = None
+        obj = lookup(node)
+        if obj is not None:
+            open_nodes += dependency_nodes(obj)
+    return list(found)
 
 
 def check_dependencies(kustomization: Kustomization, revision: str, lookup: Lookup, *, additive: bool = False) -> None:
@@ -44,59 +90,67 @@ def check_dependencies(kustomization: Kustomization, revision: str, lookup: Look
     or the dependant would run against a newer revision first. A ``readyExpr`` replaces these rules, with ``additive``
     both must hold; raises :class:`InvalidReadyExpression` if it cannot be compiled.
     """
-    cycle = find_cycle(kustomization.key, lookup)
+    cycle = find_cycle(Node(KUSTOMIZATION, kustomization.key), lookup)
     if cycle:
         path = " -> ".join(map(str, cycle))
         raise DependencyNotReady(f"circular dependency detected: {path}")
-    for key, reference in zip(dependency_keys(kustomization), kustomization.spec.depends_on, strict=True):
-        dependency = lookup(key)
+    own = kustomization.encode()
+    for node, reference in zip(dependency_nodes(own), kustomization.spec.depends_on, strict=True):
+        dependency = lookup(node)
         if dependency is None:
-            raise DependencyNotReady(f"dependency '{key}' not found: Kustomization '{key}' does not exist")
+            raise DependencyNotReady(f"dependency '{node}' not found: {node.kind} '{node.key}' does not exist")
         if reference.ready_expr:
-            _check_expression(kustomization, key, dependency, reference.ready_expr)
+            _check_expression(own, node, dependency, reference.ready_expr)
             if not additive:
                 continue
         if not _is_ready(dependency):
-            raise DependencyNotReady(f"dependency '{key}' is not ready")
-        if _source(dependency) == _source(kustomization) and dependency.status.last_applied_revision != revision:
-            raise DependencyNotReady(f"dependency '{key}' revision is not up to date")
+            raise DependencyNotReady(f"dependency '{node}' is not ready")
+        same_source = node.kind == KUSTOMIZATION and _source(dependency) == _source(own)
+        if same_source and (dependency.get("status") or {}).get("lastAppliedRevision", "") != revision:
+            raise DependencyNotReady(f"dependency '{node}' revision is not up to date")
 
 
-def _check_expression(kustomization: Kustomization, key: ObjectKey, dependency: Kustomization, text: str) -> None:
+def _check_expression(own: Object, node: Node, dependency: Object, text: str) -> None:
     try:
         condition = Condition(text, variables=("self", "dep"))
     except CELError as error:
-        raise InvalidReadyExpression(f"failed to evaluate dependency {key.name}: {error}") from error
+        raise InvalidReadyExpression(f"failed to evaluate dependency {node.key.name}: {error}") from error
     try:
-        holds = condition.holds({"self": kustomization.encode(), "dep": dependency.encode()})
+        holds = condition.holds({"self": own, "dep": dependency})
     except CELError as error:
-        raise DependencyNotReady(f"failed to evaluate dependency '{key}': {error}") from error
+        raise DependencyNotReady(f"failed to evaluate dependency '{node}': {error}") from error
     if not holds:
-        raise DependencyNotReady(f"dependency '{key}' is not ready according to readyExpr eval")
+        raise DependencyNotReady(f"dependency '{node}' is not ready according to readyExpr eval")
 
 
-def _is_ready(kustomization: Kustomization) -> bool:
-    status = kustomization.status
-    return status.observed_generation == kustomization.metadata.generation and any(
-        condition.type == "Ready" and condition.status == "True" for condition in status.conditions
+def _is_ready(obj: Object) -> bool:
+    """Ready by its condition, which is about the generation that the object has."""
+    status = obj.get("status") or {}
+    return status.get("observedGeneration", 0) == metadata_of(obj).get("generation", 0) and any(
+        condition.get("type") == "Ready" and condition.get("status") == "True"
+        for condition in status.get("conditions") or ()
     )
 
 
-def _source(kustomization: Kustomization) -> tuple[str, str, str]:
-    reference = kustomization.spec.source_ref
-    return (reference.kind, reference.name, reference.namespace or kustomization.metadata.namespace)
+def _source(obj: Object) -> tuple[str, str, str]:
+    reference = (obj.get("spec") or {}).get("sourceRef") or {}
+    return (
+        str(reference.get("kind", "")),
+        str(reference.get("name", "")),
+        str(reference.get("namespace") or key_of(obj).namespace),
+    )
 
 
-def find_cycle(start: ObjectKey, lookup: Lookup) -> list[ObjectKey]:
-    """A path of dependencies from ``start`` back to itself, or an empty list."""
-    visited: set[ObjectKey] = set()
-    stack: list[tuple[ObjectKey, list[ObjectKey]]] = [(start, [start])]
+def find_cycle(start: Node, lookup: Lookup) -> list[Node]:
+    """A path of dependencies from ``start`` back to itself, across kinds, or an empty list."""
+    visited: set[Node] = set()
+    stack: list[tuple[Node, list[Node]]] = [(start, [start])]
     while stack:
-        key, path = stack.pop()
-        current = lookup(key)
+        node, path = stack.pop()
+        current = lookup(node)
         if current is None:
             continue
-        for dependency in dependency_keys(current):
+        for dependency in dependency_nodes(current):
             if dependency == start:
                 return [*path, start]
             if dependency not in visited:

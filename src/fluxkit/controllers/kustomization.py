@@ -12,18 +12,26 @@ from fluxkit.api import DecodeError, Kustomization
 from fluxkit.cel import CELError
 from fluxkit.controllers.attempt import Attempt, FetchSuperseded, Services
 from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed, elapsed
-from fluxkit.controllers.dependencies import DependencyNotReady, InvalidReadyExpression, check_dependencies
+from fluxkit.controllers.dependencies import (
+    HELM_RELEASE,
+    DependencyNotReady,
+    InvalidReadyExpression,
+    Node,
+    check_dependencies,
+    closure,
+)
 from fluxkit.controllers.directives import Directives, InvalidDirective
 from fluxkit.controllers.events import KustomizationEvents
 from fluxkit.controllers.finalization import finalize
 from fluxkit.controllers.findings import Finding
 from fluxkit.controllers.healthexprs import HealthExpressions
+from fluxkit.controllers.helmreleases import HelmReleases
 from fluxkit.controllers.report import StatusReport
 from fluxkit.controllers.sources import AccessDenied, Source, SourceNotFound, SourceReader
 from fluxkit.controllers.timing import interval, retry_interval
 from fluxkit.durations import format_duration
 from fluxkit.kube import WatchCache
-from fluxkit.objects import ObjectKey
+from fluxkit.objects import Object, ObjectKey
 from fluxkit.runtime import (
     EventRecorder,
     IntervalJitter,
@@ -57,12 +65,14 @@ class KustomizationReconciler:
         sources: SourceReader,
         recorder: EventRecorder,
         kustomizations: Callable[[], WatchCache],
+        helm_releases: HelmReleases,
         jitter: IntervalJitter,
     ) -> None:
         self._services = services
         self._sources = sources
         self._recorder = recorder
         self._kustomizations = kustomizations
+        self._helm_releases = helm_releases
         self._jitter = jitter
 
     async def reconcile(self, run: Run) -> Result:
@@ -150,6 +160,8 @@ class KustomizationReconciler:
             return self._wait_for_artifact(run, kustomization, "Source artifact not found"), False
         events.concern(source.artifact.revision, source.origin_revision)
         try:
+            if any(node.kind == HELM_RELEASE for node in closure(kustomization.encode(), self._lookup)):
+                await self._helm_releases.follow()
             additive = self._services.options.gate("AdditiveCELDependencyCheck")
             check_dependencies(kustomization, source.artifact.revision, self._lookup, additive=additive)
         except InvalidReadyExpression as error:
@@ -190,9 +202,10 @@ class KustomizationReconciler:
         events.info(message)
         return Result(delay)
 
-    def _lookup(self, key: ObjectKey) -> Kustomization | None:
-        obj = self._kustomizations().get(key.namespace, key.name)
-        return None if obj is None else Kustomization.decode(obj)
+    def _lookup(self, node: Node) -> Object | None:
+        if node.kind == HELM_RELEASE:
+            return self._helm_releases.get(node.key)
+        return self._kustomizations().get(node.key.namespace, node.key.name)
 
     async def _attempt(
         self,

@@ -8,7 +8,7 @@ are looked up in indexes of the shared watch cache, so that a change costs what 
 from collections.abc import Callable, Iterable
 
 from fluxkit.api import DecodeError, Kustomization
-from fluxkit.controllers.dependencies import dependency_keys, in_dependency_order
+from fluxkit.controllers.dependencies import dependency_nodes, in_dependency_order
 from fluxkit.controllers.findings import Finding
 from fluxkit.controllers.sources import source_key
 from fluxkit.kube import CacheEvent, WatchCache
@@ -43,10 +43,11 @@ def _index_source(obj: Object) -> Iterable[str]:
 
 
 def _index_dependencies(obj: Object) -> Iterable[str]:
-    try:
-        return [str(key) for key in dependency_keys(Kustomization.decode(obj))]
-    except DecodeError:
-        return ()
+    return [_dependency(node.kind, node.key) for node in dependency_nodes(obj)]
+
+
+def _dependency(kind: str, key: ObjectKey) -> str:
+    return f"{kind}/{key}"
 
 
 def _index_configs(obj: Object) -> Iterable[str]:
@@ -149,7 +150,7 @@ def _ready_at(obj: Object) -> tuple[str, int] | None:
 
 
 def dependants_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
-    """Maps a Kustomization to those that depend on it and are not ready.
+    """Maps a Kustomization or HelmRelease to those that depend on it and are not ready.
 
     With an expression of its own a dependant may wait for any change of what it depends on, else for its readiness.
     """
@@ -158,7 +159,7 @@ def dependants_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
         if event.new is None:
             return
         key, ready = key_of(event.new), became_ready(event)
-        for obj in kustomizations().index(_BY_DEPENDENCY, str(key)):
+        for obj in kustomizations().index(_BY_DEPENDENCY, _dependency(gvk_of(event.new).kind, key)):
             dependant = Kustomization.decode(obj)
             if conditions.is_true(dependant, conditions.READY):
                 continue
@@ -176,12 +177,16 @@ def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
     """
 
     def sharers(event: CacheEvent) -> Iterable[ObjectKey]:
-        if _say(event.old) == _say(event.new) and not became_ready(event) and not _gave_up(event):
+        spoke = became_ready(event) or _told(event.old) != _told(event.new)
+        if not spoke and not _let_go(event):
             return
         own = key_of(event.object)
         found: dict[ObjectKey, None] = {}
         for name in {*_index_objects(event.old or {}), *_index_objects(event.new or {})}:
-            found |= dict.fromkeys(map(key_of, kustomizations().index(BY_OBJECT, name)))
+            for obj in kustomizations().index(BY_OBJECT, name):
+                # that another lets go concerns only those that had something to say about it
+                if spoke or _has(obj, Finding.CONFLICT, Finding.PRUNE_PENDING):
+                    found[key_of(obj)] = None
         for source in _index_source(event.object):
             found |= dict.fromkeys(map(key_of, kustomizations().index(_BY_PENDING, source)))
         yield from (key for key in found if key != own)
@@ -189,20 +194,26 @@ def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
     return sharers
 
 
-def _say(obj: Object | None) -> object:
-    """What decides whether a Kustomization has a say over its objects, and what it says about those that it shares."""
-    if obj is None:
-        return None
-    state = obj.get("status") or {}
-    shared = [each.get("message") for each in state.get("conditions") or () if each.get("type") == Finding.CONFLICT]
-    return (shared, "deletionTimestamp" in metadata_of(obj), (obj.get("spec") or {}).get("suspend", False))
+def _has(obj: Object, *types: str) -> bool:
+    return any(each.get("type") in types for each in (obj.get("status") or {}).get("conditions") or ())
 
 
-def _gave_up(event: CacheEvent) -> bool:
-    """A Kustomization that is ready has let go of objects.
+def _told(obj: Object | None) -> list[object]:
+    """What a Kustomization says about objects that it shares."""
+    found = ((obj or {}).get("status") or {}).get("conditions") or ()
+    return [each.get("message") for each in found if each.get("type") == Finding.CONFLICT]
+
+
+def _let_go(event: CacheEvent) -> bool:
+    """A Kustomization goes, rests, or has fewer objects than before.
 
     What one adds that is not ready is an intention: two that fail at the same object would wake each other for ever.
     """
-    if event.new is None or _ready_at(event.new) is None:
-        return False
-    return not set(_index_objects(event.old or {})) <= set(_index_objects(event.new))
+    if event.old is None or event.new is None or _rests(event.old) != _rests(event.new):
+        return True
+    ready = _ready_at(event.new) is not None
+    return ready and not set(_index_objects(event.old)) <= set(_index_objects(event.new))
+
+
+def _rests(obj: Object) -> tuple[bool, bool]:
+    return "deletionTimestamp" in metadata_of(obj), bool((obj.get("spec") or {}).get("suspend", False))
