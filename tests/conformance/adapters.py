@@ -1,35 +1,16 @@
 """What the checkers of the conformance kits call: fluxkit's engines behind the kits' plain functions."""
 
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from fluxkit.kustomize import BuildOptions, KustomizeError, build
+from fluxkit.cli.krmfunctions import Processes
+from fluxkit.kustomize import BuildOptions, build
 from tests.conformance.adapters_gotemplate import gotemplate
 from tests.conformance.adapters_helm import charts, helm_template
 from tests.conformance.adapters_semver import semver
 from tests.conformance.adapters_sprig import sprig
 
 __all__ = ["charts", "gotemplate", "helm_template", "kustomize", "kustomize_pinned", "semver", "sprig"]
-
-
-class ScriptRunner:
-    """Runs the shell scripts that some cases use as KRM functions."""
-
-    def run(self, executable: Path, resource_list: str, working_dir: Path) -> str:
-        result = subprocess.run(
-            [str(executable)],
-            input=resource_list,
-            capture_output=True,
-            text=True,
-            cwd=working_dir,
-            timeout=30,
-            check=False,
-        )
-        if result.returncode != 0:
-            raise KustomizeError(f"couldn't execute function: exit status {result.returncode}: {result.stderr}")
-        return result.stdout
 
 
 def kustomize(path: str, options: Mapping[str, Any] | None = None) -> str:
@@ -54,6 +35,6 @@ def _build(path: str, options: Mapping[str, Any] | None, level: Any) -> str:
             add_managed_by_label=given.get("add_managedby_label", False),
             enable_plugins=given.get("enable_plugins", False),
             enable_exec=given.get("enable_exec", False),
-            functions=ScriptRunner(),
+            functions=Processes(),
         ),
     ).text

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from fluxkit.kustomize.accumulator import Accumulator
+from fluxkit.kustomize.budget import Budget, size_of
 from fluxkit.kustomize.context import BuildContext
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec
@@ -56,31 +57,36 @@ def _build(target: str, options: BuildOptions) -> BuildResult:
     loader = open_root(files, target, options)
     top = Target(loader, context)
     accumulator = top.accumulate(Accumulator())
-    resources = _finish(accumulator)
+    resources = _finish(accumulator, context)
     _sort(resources, top.kustomization.sort_options, options, context)
     if options.add_managed_by_label or "managedByLabel" in top.build_metadata:
         label = {"app.kubernetes.io/managed-by": f"kustomize-{VERSION}"}
         MetadataTransformer(label, (FieldSpec(path="metadata/labels", create=True),)).transform(resources)
     objects = []
+    whole = Budget(options.limits.output_bytes)
     for resource in resources.resources:
         _strip(resource, top.build_metadata)
         objects.append(resource.object())
+        whole.spend(size_of(objects[-1]))
     return BuildResult(
         objects,
         files=frozenset(files.read_files),
         dirs=frozenset(files.built_dirs),
         absent=frozenset(files.absent),
         warnings=context.warnings,
+        scopes=context.scopes,
     )
 
 
-def _finish(accumulator: Accumulator) -> ResMap:
+def _finish(accumulator: Accumulator, context: BuildContext) -> ResMap:
     """What is done once, over everything: hashes, name references, vars, and leaving local configuration out."""
     resources = accumulator.resources
     HashTransformer().transform(resources)
     NameReferenceTransformer(accumulator.configuration.name_reference).transform(resources)
     if len(accumulator.vars):
-        VarTransformer(accumulator.vars, accumulator.configuration.var_reference, resources).transform(resources)
+        VarTransformer(accumulator.vars, accumulator.configuration.var_reference, resources, context.budget).transform(
+            resources
+        )
     resources.resources = [resource for resource in resources.resources if not resource.empty]
     for resource in resources.resources:
         _check_named(resource)

@@ -11,6 +11,7 @@ from fluxkit.kustomize.context import BuildContext
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, merge_all, merge_one
 from fluxkit.kustomize.generators import Generator
+from fluxkit.kustomize.generators.charts import ChartGenerator
 from fluxkit.kustomize.generators.maps import MapGenerator
 from fluxkit.kustomize.kustomization import GeneratorArgs, GeneratorOptions, Kustomization, Label
 from fluxkit.kustomize.loader import Loader
@@ -52,11 +53,15 @@ def builtin_generators(
     yield from maps(kustomization.config_map_generator, "ConfigMap")
     yield from maps(kustomization.secret_generator, "Secret")
     for chart in kustomization.helm_charts:
-
-        def refuse() -> Generator:
-            raise KustomizeError("must specify --enable-helm", field="helmCharts")
-
-        yield "HelmChartInflationGenerator", _configured("HelmChartInflationGenerator", chart, refuse)
+        fields = {**(kustomization.helm_globals or {}), **chart}
+        yield (
+            "HelmChartInflationGenerator",
+            _configured(
+                "HelmChartInflationGenerator",
+                fields,
+                lambda: ChartGenerator.configured(fields, loader, context),  # noqa: B023
+            ),
+        )
 
 
 def builtin_transformers(
@@ -113,7 +118,7 @@ def _builtin_transformers(
             _configured(
                 "PatchJson6902Transformer",
                 {"path": patch.path, "jsonOp": patch.patch},
-                lambda: json_patch(patch.target, patch.path, patch.patch, loader),  # noqa: B023
+                lambda: json_patch(patch.target, patch.path, patch.patch, loader, context),  # noqa: B023
             ),
         )
     for replica in kustomization.replicas:
@@ -128,7 +133,7 @@ def _builtin_transformers(
             _configured(
                 "ReplacementTransformer",
                 {"replacements": [{"path": entry.path} for entry in entries if entry.path]},
-                lambda: ReplacementTransformer(load_replacements(entries, loader), split_inside=context.later),
+                lambda: ReplacementTransformer(load_replacements(entries, loader), context.budget, context.later),
             ),
         )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from fluxkit.kustomize.budget import Budget
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.files import Files
 from fluxkit.kustomize.identity import Scopes
@@ -24,11 +25,19 @@ class BuildContext:
     warnings: list[str] = field(default_factory=list)
     met_unknown_kind: bool = False
     _count: int = 0
+    _budget: Budget | None = None
 
     @property
     def later(self) -> bool:
         """Whether to behave as kustomize's code after the pinned release."""
         return self.options.level == "next"
+
+    @property
+    def budget(self) -> Budget:
+        """What may still be made by multiplying values."""
+        if self._budget is None:
+            self._budget = Budget(self.options.limits.output_bytes)
+        return self._budget
 
     def read(self, text: str) -> list[Resource]:
         """The resources in a text. Raises :class:`KustomizeError`."""

@@ -74,6 +74,8 @@ class Files:
         if shadow is not None:
             return shadow
         real = self._real(path)
+        if (shadow := self._overlay.get(real)) is not None:
+            return shadow  # reached through a link
         self._confine("open", path, real)
         try:
             with open(real, "rb") as stream:

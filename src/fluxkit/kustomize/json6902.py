@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from fluxkit.kustomize.budget import Budget, size_of
 from fluxkit.kustomize.decode import json_type
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.kustomization import parse_yaml11
@@ -38,15 +39,24 @@ def parse(text: str) -> list[Operation]:
     return value
 
 
-def apply(document: Any, operations: Sequence[Operation]) -> Any:
+def apply(document: Any, operations: Sequence[Operation], budget: Budget) -> Any:
     """The document after all operations; it is changed in place. Raises :class:`KustomizeError`."""
     for operation in operations:
         kind = operation.get("op")
+        if kind == "copy":
+            budget.spend(_size_of_copy(document, operation))
         method = _OPERATIONS.get(kind) if isinstance(kind, str) else None
         if method is None:
             raise KustomizeError(f"Unexpected kind: {kind if isinstance(kind, str) else 'unknown'}")
         document = method(document, operation)
     return document
+
+
+def _size_of_copy(document: Any, operation: Operation) -> int:
+    found = _find(document, _pointer(operation, "from", "copy"))
+    if found is None or not isinstance(found[0], dict):
+        return size_of(found[0]) if found is not None else 0
+    return size_of(found[0].get(found[1]))
 
 
 def _pointer(operation: Operation, field: str, kind: str) -> str:

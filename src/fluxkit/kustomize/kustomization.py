@@ -392,33 +392,33 @@ _SORT_OPTIONS: Final = Record(
     },
 )
 _VALUES: Final = map_of(any_value, "map[string]interface {}")
-_HELM_GLOBALS: Final[Record[dict[str, Any]]] = Record(
-    dict, "types.HelmGlobals", {"chartHome": ("chartHome", string), "configHome": ("configHome", string)}
-)
-_HELM_CHART: Final[Record[dict[str, Any]]] = Record(
-    dict,
-    "types.HelmChart",
-    {
-        **{
-            name: (name, string)
-            for name in [
-                "name",
-                "version",
-                "repo",
-                "releaseName",
-                "namespace",
-                "valuesFile",
-                "valuesMerge",
-                "kubeVersion",
-                "nameTemplate",
-            ]
-        },
-        **{name: (name, boolean) for name in ["includeCRDs", "skipHooks", "skipTests", "debug", "devel"]},
-        "additionalValuesFiles": ("additionalValuesFiles", list_of(string)),
-        "apiVersions": ("apiVersions", list_of(string)),
-        "valuesInline": ("valuesInline", _VALUES),
+_GLOBAL_FIELDS: Final = {"chartHome": ("chartHome", string), "configHome": ("configHome", string)}
+_HELM_GLOBALS: Final[Record[dict[str, Any]]] = Record(dict, "types.HelmGlobals", _GLOBAL_FIELDS)
+_CHART_FIELDS: Final[dict[str, tuple[str, Any]]] = {
+    **{
+        name: (name, string)
+        for name in [
+            "name",
+            "version",
+            "repo",
+            "releaseName",
+            "namespace",
+            "valuesFile",
+            "valuesMerge",
+            "kubeVersion",
+            "nameTemplate",
+        ]
     },
+    **{name: (name, boolean) for name in ["includeCRDs", "skipHooks", "skipTests", "debug", "devel"]},
+    "additionalValuesFiles": ("additionalValuesFiles", list_of(string)),
+    "apiVersions": ("apiVersions", list_of(string)),
+    "valuesInline": ("valuesInline", _VALUES),
+}
+_HELM_CHART: Final[Record[dict[str, Any]]] = Record(dict, "types.HelmChart", _CHART_FIELDS)
+HELM_CHART: Final[Record[dict[str, Any]]] = Record(
+    dict, "builtins.HelmChartInflationGeneratorPlugin", {**_CHART_FIELDS, **_GLOBAL_FIELDS}
 )
+"""The configuration of the plugin: fields of a chart and of the globals together."""
 _OLD_HELM_CHART: Final[Record[dict[str, Any]]] = Record(
     dict,
     "types.HelmChartArgs",

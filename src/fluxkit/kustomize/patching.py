@@ -70,7 +70,7 @@ def patch_transformer(
         return _Nothing()
     if target is None:
         raise KustomizeError(f"must specify a target for JSON patch {source}", field="patches")
-    return JSONPatchTransformer(operations, target)
+    return JSONPatchTransformer(operations, target, context.budget)
 
 
 def _no_target(patch: Resource, error: KustomizeError) -> str:
@@ -103,7 +103,9 @@ def strategic_patches(paths: list[str], patches: str, loader: Loader, context: B
     return StrategicMergeTransformer(loaded, context.schema, plain_metadata=True)
 
 
-def json_patch(target: Selector | None, path: str, operations: str, loader: Loader) -> Transformer:
+def json_patch(
+    target: Selector | None, path: str, operations: str, loader: Loader, context: BuildContext
+) -> Transformer:
     """An entry of ``patchesJson6902``. Raises :class:`KustomizeError`."""
     if target is None or not target.name:
         raise KustomizeError("must specify the target name", field="patchesJson6902")
@@ -120,4 +122,4 @@ def json_patch(target: Selector | None, path: str, operations: str, loader: Load
         raise KustomizeError(
             f"patch appears to be empty; file={path}, JsonOp={operations}", file=path, field="patchesJson6902"
         )
-    return JSONPatchTransformer(parsed, target, track=False)
+    return JSONPatchTransformer(parsed, target, context.budget, track=False)

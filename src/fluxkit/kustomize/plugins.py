@@ -14,10 +14,12 @@ from fluxkit.kustomize.decode import Context, Record, boolean, integer, list_of,
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FIELD_SPECS, FieldSpec
 from fluxkit.kustomize.generators import Generator
+from fluxkit.kustomize.generators.charts import ChartGenerator
 from fluxkit.kustomize.generators.iam import IAMPolicyGenerator
 from fluxkit.kustomize.generators.maps import MapGenerator
 from fluxkit.kustomize.kustomization import (
     GENERATOR_FIELDS,
+    HELM_CHART,
     IMAGE,
     PATCH_OPTIONS,
     REPLACEMENT,
@@ -197,12 +199,12 @@ def _strategic(config: _Config, loader: Loader, context: BuildContext) -> Transf
     return strategic_patches(config.paths, config.patches, loader, context)
 
 
-def _json(config: _Config, loader: Loader, _context: BuildContext) -> Transformer:
-    return json_patch(config.target, config.path, config.json_op, loader)
+def _json(config: _Config, loader: Loader, context: BuildContext) -> Transformer:
+    return json_patch(config.target, config.path, config.json_op, loader, context)
 
 
 def _replace(config: _Config, loader: Loader, context: BuildContext) -> Transformer:
-    return ReplacementTransformer(load_replacements(config.replacements, loader), split_inside=context.later)
+    return ReplacementTransformer(load_replacements(config.replacements, loader), context.budget, context.later)
 
 
 def _value_add(config: _Config, loader: Loader, _context: BuildContext) -> Transformer:
@@ -275,8 +277,8 @@ def _iam(resource: Resource, _loader: Loader, context: BuildContext) -> Generato
     )
 
 
-def _helm(_resource: Resource, _loader: Loader, _context: BuildContext) -> Generator:
-    raise KustomizeError("must specify --enable-helm")
+def _helm(resource: Resource, loader: Loader, context: BuildContext) -> Generator:
+    return ChartGenerator.configured(_decode(resource, HELM_CHART), loader, context)
 
 
 _GENERATORS: Final[dict[str, Callable[[Resource, Loader, BuildContext], Generator]]] = {

@@ -19,6 +19,13 @@ _INTERNAL: Final = "internal.config.kubernetes.io/"
 ORIGIN_ANNOTATION: Final = "config.kubernetes.io/origin"
 TRANSFORMATIONS_ANNOTATION: Final = "alpha.config.kubernetes.io/transformations"
 HELM_ANNOTATION: Final = "internal.config.kubernetes.io/helm-generated"
+_MEMORY: Final = tuple(
+    _INTERNAL + name
+    for name in (
+        *("previousNames", "previousNamespaces", "previousKinds", "prefixes", "suffixes"),
+        *("generatorBehavior", "needsHashSuffix", "allowNameChange", "allowKindChange"),
+    )
+)
 LOCAL_CONFIG_ANNOTATION: Final = "config.kubernetes.io/local-config"
 
 BUILD_ANNOTATIONS: Final = frozenset(
@@ -142,8 +149,8 @@ class Resource:
         shown = annotations if isinstance(annotations, dict) else {}
         if not protected:
             self._remember(shown)
-        for name in [name for name in shown if name.startswith(_INTERNAL)]:
-            del shown[name]
+        for name in _MEMORY:
+            shown.pop(name, None)
 
     # What it is.
 

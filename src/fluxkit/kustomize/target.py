@@ -21,7 +21,7 @@ from fluxkit.kustomize.errors import (
     RemoteTimeout,
     go_quote,
 )
-from fluxkit.kustomize.functions import is_function, load_function
+from fluxkit.kustomize.functions import is_external, load_plugin
 from fluxkit.kustomize.generators import Generator
 from fluxkit.kustomize.kustomization import FILE_NAMES, Kustomization, parse_kustomization, parse_yaml11
 from fluxkit.kustomize.loader import Loader
@@ -265,8 +265,8 @@ class Target:
                 for resource in self._plugin_configurations(self.kustomization.generators, generating=True):
                     try:
                         generator = (
-                            load_function(resource, self.loader, self.context)
-                            if is_function(resource, self.context)
+                            load_plugin(resource, self.loader, self.context)
+                            if is_external(resource, self.context)
                             else load_generator(resource, self.loader, self.context)
                         )
                     except KustomizeError as error:
@@ -290,8 +290,8 @@ class Target:
         if entries:
             for resource in self._plugin_configurations(entries, generating=False):
                 transformer = (
-                    load_function(resource, self.loader, self.context)
-                    if is_function(resource, self.context)
+                    load_plugin(resource, self.loader, self.context)
+                    if is_external(resource, self.context)
                     else load_transformer(resource, self.loader, self.context)
                 )
                 loaded.append((transformer, origin_of_plugin(resource)))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from fluxkit.kustomize.budget import Budget
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit
 from fluxkit.kustomize.identity import ResId
@@ -59,7 +60,8 @@ def mark_targets(resources: ResMap, declared: Iterable[Var]) -> None:
 class VarTransformer:
     """Replaces ``$(NAME)`` at the given fields; a string that is nothing else takes the value's type."""
 
-    def __init__(self, declared: VarSet, specs: tuple[FieldSpec, ...], resources: ResMap) -> None:
+    def __init__(self, declared: VarSet, specs: tuple[FieldSpec, ...], resources: ResMap, budget: Budget) -> None:
+        self._budget = budget
         self._values = {var.name: _value_of(var, resources) for var in declared}
         self._specs = specs
 
@@ -101,6 +103,7 @@ class VarTransformer:
                         return value
                     else:
                         parts.append(_in_text(value))
+                        self._budget.spend(len(parts[-1]))
                 position += used
                 start = position + 1
             position += 1

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from fluxkit.kustomize import json6902
+from fluxkit.kustomize.budget import Budget
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.merge import Schema, merge_patch
 from fluxkit.kustomize.resmap import ResMap
@@ -122,6 +123,7 @@ class JSONPatchTransformer(Struct, frozen=True):
 
     operations: Sequence[json6902.Operation]
     target: Selector
+    budget: Budget
     track: bool = True
 
     def transform(self, resources: ResMap) -> None:
@@ -130,7 +132,7 @@ class JSONPatchTransformer(Struct, frozen=True):
                 resource.store_previous_id()
             resource.show_memory()
             try:
-                patched = json6902.apply(resource.object(), self.operations)
+                patched = json6902.apply(resource.object(), self.operations, self.budget)
             except KustomizeError as error:
                 raise error.at(resource=str(resource.id)) from None
             if not isinstance(patched, dict):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from fluxkit.kustomize.budget import Budget, size_of
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.identity import DEFAULT_NAMESPACE, Gvk, ResId
 from fluxkit.kustomize.kustomization import FieldOptions, Replacement, ReplacementSource, ReplacementTarget
@@ -27,6 +28,7 @@ class ReplacementTransformer(Struct, frozen=True):
     """
 
     replacements: Sequence[Replacement]
+    budget: Budget
     split_inside: bool = False
 
     def transform(self, resources: ResMap) -> None:
@@ -34,11 +36,12 @@ class ReplacementTransformer(Struct, frozen=True):
             if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
                 raise KustomizeError("replacements must specify a source and at least one target", field="replacements")
             value = _source_value(resources, replacement)
+            size = size_of(value)
             for target in replacement.targets:
-                self._write(resources, value, target)
+                self._write(resources, value, size, target)
         resources.changed()
 
-    def _write(self, resources: ResMap, value: Node, target: ReplacementTarget) -> None:
+    def _write(self, resources: ResMap, value: Node, size: int, target: ReplacementTarget) -> None:
         select = target.select
         if select is None:
             raise KustomizeError("target must specify resources to select", field="replacements")
@@ -57,17 +60,18 @@ class ReplacementTransformer(Struct, frozen=True):
                 continue
             if any(map(patterns.id, ids)):
                 try:
-                    self._write_fields(resource, value, target)
+                    self._write_fields(resource, value, size, target)
                 except KustomizeError as error:
                     raise error.at(resource=str(resource.id), field="replacements") from None
 
-    def _write_fields(self, resource: Resource, value: Node, target: ReplacementTarget) -> None:
+    def _write_fields(self, resource: Resource, value: Node, size: int, target: ReplacementTarget) -> None:
         options = target.options
         creates = options is not None and options.create
         create: Create = _kind(value) if creates else ""
         for field_path in target.field_paths or [DEFAULT_PATH]:
             path = split_field_path(field_path)
             inner_options = options if self.split_inside else None
+            self.budget.spend(size)
             if write_inside(resource.tree, path, create, lambda slot: _set(slot, value, inner_options)):  # noqa: B023
                 continue
             problem = f'unable to find {"or create " if creates else ""}field "{field_path}" in replacement target'
@@ -77,6 +81,7 @@ class ReplacementTransformer(Struct, frozen=True):
                 raise error.wrap(problem) from None
             if not slots:
                 raise KustomizeError(problem)
+            self.budget.spend(size * (len(slots) - 1))
             for slot in slots:
                 _set(slot, value, options)
 
