@@ -53,8 +53,8 @@ async def fleet(rig: Rig) -> Fleet:
     return await new_fleet(rig)
 
 
-async def new_fleet(rig: Rig) -> Fleet:
-    namespace = f"tenant-{next(_numbers)}"
+async def new_fleet(rig: Rig, namespace: str = "") -> Fleet:
+    namespace = namespace or f"tenant-{next(_numbers)}"
     await rig.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     await rig.create_credentials(namespace)
     return Fleet(rig, namespace, await rig.create_repository(namespace))

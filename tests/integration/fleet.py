@@ -172,6 +172,17 @@ class Fleet:
         ):
             return await answer.text()
 
+    async def told(self, name: str, beginning: str) -> None:
+        """Waits until an event about an object begins like this."""
+
+        def found(cache: WatchCache) -> bool:
+            return any(
+                event["involvedObject"]["name"] == name and event["message"].startswith(beginning)
+                for event in cache.list()
+            )
+
+        await self.object_where(GroupVersionKind("", "v1", "Event"), found)
+
     async def warnings(self, name: str) -> list[str]:
         """Messages of the warning events about an object."""
         events = await self.client.list(GroupVersionKind("", "v1", "Event"), self.namespace)

@@ -30,7 +30,7 @@ from yarl import URL
 
 from fluxkit.kube.config import ClusterConfig
 from fluxkit.kube.credentials import CertificatePair, Identity
-from fluxkit.kube.errors import APIError, ConfigError, ConnectionFailed, from_status
+from fluxkit.kube.errors import APIError, ConfigError, ConnectionFailed, InvalidRequest, from_status
 from fluxkit.kube.proxies import ProxyFailed, parse_proxy, proxy_from_environment
 from fluxkit.kube.requests import Request
 from fluxkit.kube.stats import RequestStats
@@ -197,6 +197,9 @@ class Transport:
     ) -> "aiohttp.client._RequestContextManager":
         if self._session is None:
             raise RuntimeError("the client is not open: use it as an async context manager")
+        for name, value in request.headers:
+            if any(character in value for character in "\r\n\0"):
+                raise InvalidRequest(f"{name}: {value!r} cannot be sent in a header")
         headers = CIMultiDict(request.headers)
         headers.setdefault("Accept", request.accept)
         if request.body is not None:
