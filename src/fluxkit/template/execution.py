@@ -136,6 +136,8 @@ def printed(value: Any, site: Site, node: nodes.Node) -> str:
     """The text of a value that an action prints."""
     if value is None:
         return "<no value>"
+    if isinstance(value, GoObject) and (text := value.go_addressed_string()) is not None:
+        return text
     if kind_of(value) == "func":
         raise site.error(f"can't print {node} of type {type_name(value)}")
     return text_of(value)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fluxkit.template import floats
 from fluxkit.template.errors import LimitError
+from fluxkit.template.limits import check_tree
 from fluxkit.template.quoting import can_backquote, is_print, quote, quote_rune
 from fluxkit.template.values import (
     Float32,
@@ -263,6 +264,7 @@ class _Printer:
 
     def argument(self, value: Any, verb: str) -> None:
         """One top-level argument (``printArg``)."""
+        check_tree(value)
         if value is None:
             if verb in "Tv":
                 self._pad("<nil>")

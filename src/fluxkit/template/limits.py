@@ -5,10 +5,14 @@ import threading
 import time
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any, Final
 
 from fluxkit.template.errors import LimitError
 
-__all__ = ["Budget", "Limits", "deep_stack"]
+__all__ = ["MAX_TREE", "Budget", "Limits", "check_tree", "deep_stack"]
+
+MAX_TREE: Final = 250_000
+"""Values within each other that one function call may follow; one that stands in two places counts twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,27 @@ class Budget:
     def flooded(self) -> LimitError:
         """The error to raise once ``output`` is below zero."""
         return LimitError(f"template output exceeds the limit of {self.limits.output} characters")
+
+
+def check_tree(value: Any) -> None:
+    """Raises LimitError for lists and maps that share so much that following all of it would have no end."""
+    if isinstance(value, dict | list):
+        _tree_size(value, {})
+
+
+def _tree_size(value: Any, sizes: dict[int, int]) -> int:
+    known = sizes.get(id(value))
+    if known is not None:
+        return known
+    sizes[id(value)] = 0  # one that contains itself is found by its depth
+    total = len(value)
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list):
+            total += _tree_size(item, sizes)
+    if total > MAX_TREE:
+        raise LimitError(f"a function was given more than the limit of {MAX_TREE} values within each other")
+    sizes[id(value)] = total
+    return total
 
 
 class _DeepStack:

@@ -86,6 +86,10 @@ class GoObject(GoNamed):
         """Field name to value, in Go's order; unexported fields included, templates reach exported ones only."""
         return {}
 
+    def go_addressed_string(self) -> str | None:
+        """What an action prints of a struct whose String() belongs to its pointer: ``%v`` then prints the fields."""
+        return None
+
 
 class Int8(int):
     __slots__ = ()

@@ -6,6 +6,7 @@ Upstream: Masterminds/sprig ``dict.go``, dario.cat/mergo ``merge.go``, mitchellh
 from typing import Any
 
 from fluxkit.template.errors import FunctionError
+from fluxkit.template.limits import check_tree
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.limits import check_depth
 from fluxkit.template.sprig.printing import strval
@@ -111,6 +112,7 @@ def _merge_into(target: Dict, source: Dict, overwrite: bool, depth: int = 0) -> 
 
 def _merged(target: Dict, sources: tuple[Dict, ...], overwrite: bool) -> Dict:
     for source in sources:
+        check_tree(source)
         if is_nil(target) and not is_nil(source):
             target = {}
         _merge_into(target, source, overwrite)
@@ -128,6 +130,8 @@ def _merge_overwrite(target: Dict, *sources: Dict) -> Dict:
 def deep_copy(value: Any, depth: int = 0) -> Any:
     """Independent lists and dicts all the way down, of the same Go types; other values cannot be changed."""
     check_depth("deepCopy", depth)
+    if depth == 0:
+        check_tree(value)
     if isinstance(value, list):
         items = [deep_copy(item, depth + 1) for item in value]
         return Slice(value.element, items, nil=value.nil) if isinstance(value, Slice) else items

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.fmt import text_of
+from fluxkit.template.limits import check_tree
 from fluxkit.template.quoting import quote_rune
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.limits import MAX_DEPTH, nesting
@@ -80,6 +81,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     kind = type(value)
     if kind is str or kind is int or kind is float or kind is bool or value is None:
         return value
+    if depth == 0:
+        check_tree(value)
     if depth > MAX_DEPTH:
         raise FunctionError(f"json: unsupported value: encountered a cycle via {type_name(value)}")
     if kind is dict:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.fmt import text_of
+from fluxkit.template.limits import check_tree
 from fluxkit.template.sprig.durations import Duration
 from fluxkit.template.sprig.elements import elements, is_list
 from fluxkit.template.sprig.gotime import Time
@@ -35,6 +36,7 @@ _UNPRINTABLE: Final = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-
 
 def dump_pretty(value: Any) -> str:
     """One document, ending in a newline. Raises FunctionError for what has no YAML."""
+    check_tree(value)
     out: list[str] = []
     _node(value, "", "", out, 0)
     return "".join(out).removeprefix(" ")

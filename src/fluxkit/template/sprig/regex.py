@@ -13,7 +13,7 @@ from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.text import runes
 from fluxkit.template.values import Slice, from_bytes, nil_slice, to_bytes
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "compiled"]
 
 _META: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _NAME: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
@@ -30,7 +30,7 @@ _GO_PROBLEMS: Final = {
 
 
 @lru_cache(maxsize=1024)
-def _compiled(expression: str) -> Any:
+def compiled(expression: str) -> Any:
     """The compiled expression; raises FunctionError with Go's text."""
     import re2  # it takes a while, and most charts need none
 
@@ -68,7 +68,7 @@ def _go_problem(code: str, argument: str, expression: str) -> str:
 def _plain(expression: str) -> Any:
     """As Go's MustCompile, which the functions without ``must`` use."""
     try:
-        return _compiled(expression)
+        return compiled(expression)
     except FunctionError as problem:
         quoted = f"`{expression}`" if "`" not in expression else f'"{expression}"'
         raise FunctionError(f"regexp: Compile({quoted}): {problem}") from None
@@ -181,13 +181,13 @@ def _split(pattern: Any, text: str, limit: int) -> Slice:
 def _regex_match(expression: str, text: str) -> bool:
     """An invalid expression matches nothing."""
     try:
-        return _compiled(expression).search(to_bytes(text)) is not None
+        return compiled(expression).search(to_bytes(text)) is not None
     except FunctionError:
         return False
 
 
 def _must_regex_match(expression: str, text: str) -> bool:
-    return _compiled(expression).search(to_bytes(text)) is not None
+    return compiled(expression).search(to_bytes(text)) is not None
 
 
 def _quote_meta(text: str) -> str:
@@ -201,7 +201,7 @@ def _both(name: str, signature: str, call: Callable[..., Any]) -> dict[str, tupl
         return call(_plain(expression), *arguments)
 
     def must(expression: str, *arguments: Any) -> Any:
-        return call(_compiled(expression), *arguments)
+        return call(compiled(expression), *arguments)
 
     return {name: (signature, plain), f"mustR{name[1:]}": (signature, must)}
 

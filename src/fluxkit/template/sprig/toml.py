@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.fmt import text_of
+from fluxkit.template.limits import check_tree
 from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.durations import Duration
@@ -164,6 +165,7 @@ def _time(value: Time) -> str:
 def _must_to_toml(value: Any) -> str:
     if value is None:
         raise FunctionError(_NIL)
+    check_tree(value)
     encoder = _Encoder()
     encoder.encode((), value)
     return "".join(encoder.out)

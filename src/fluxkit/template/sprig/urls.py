@@ -9,7 +9,7 @@ from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.values import from_bytes, kind_of, to_bytes
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "parse_url"]
 
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 _SAFE: Final = {
@@ -159,7 +159,8 @@ def _scheme(text: str) -> tuple[str, str]:
     return "", text
 
 
-def _parsed(text: str) -> _URL:
+def parse_url(text: str) -> _URL:
+    """``net/url.Parse``; raises FunctionError with its texts."""
     rest, hash_sign, fragment = text.partition("#")
     try:
         url = _without_fragment(rest)
@@ -202,7 +203,7 @@ def _without_fragment(text: str) -> _URL:
 
 def _url_parse(text: str) -> dict[str, Any]:
     try:
-        url = _parsed(text)
+        url = parse_url(text)
     except FunctionError as problem:
         raise FunctionError(f"unable to parse url: {problem}") from None
     return {
@@ -236,7 +237,7 @@ def _url_join(parts: dict[str, Any]) -> str:
     userinfo = part("userinfo")
     if userinfo:
         try:
-            url.user = _parsed(f"proto://{userinfo}@host").user
+            url.user = parse_url(f"proto://{userinfo}@host").user
         except FunctionError as problem:
             raise FunctionError(f"unable to parse userinfo in dict: {problem}") from None
     return str(url)

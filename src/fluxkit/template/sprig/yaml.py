@@ -6,7 +6,7 @@ Upstream: helm ``pkg/engine/funcs.go``, sigs.k8s.io/yaml.
 import re
 from typing import Any, Final
 
-from fluxkit.template.errors import FunctionError
+from fluxkit.template.errors import FunctionError, LimitError
 from fluxkit.template.sprig.declare import declare
 from fluxkit.template.sprig.json import cannot_unmarshal, plain
 from fluxkit.template.sprig.prettyyaml import dump_pretty
@@ -53,6 +53,8 @@ def _through_json(value: Any) -> Any:
 def must_to_yaml(value: Any) -> str:
     try:
         return dump(_through_json(plain(value))).removesuffix("\n")
+    except LimitError:
+        raise
     except FunctionError as problem:
         raise FunctionError(f"error marshaling into JSON: {problem}") from None
     except ValueError as problem:
