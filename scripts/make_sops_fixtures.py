@@ -66,7 +66,7 @@ PASSWORD=s3cr3t-hunter2
 EMPTY=
 LINES=one\\ntwo
 QUOTED="as it is"
-export NAME=a=b
+NAME=a=b
 
 NOTE_unencrypted=everybody may read this
 """

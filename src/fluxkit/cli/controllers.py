@@ -122,6 +122,14 @@ interrupted. It needs no container: it works from any machine that reaches the A
 @switch("--no-cross-namespace-refs", help="disallow references to objects in other namespaces")
 @switch("--no-remote-bases", help="disallow remote bases in kustomizations")
 @flag("--default-service-account", help="the ServiceAccount that Kustomizations without one impersonate")
+@flag(
+    "--default-kubeconfig-service-account",
+    help="the ServiceAccount whose tokens open clusters that a ConfigMap describes without naming one",
+)
+@flag(
+    "--sops-age-secret",
+    help="Secret in RUNTIME_NAMESPACE with age keys for Kustomizations whose decryption names no Secret",
+)
 @flag("--feature-gates", type=SLICE, help="feature gates, as Name=true|false, accepts comma-separated values")
 @flag("--http-retry", type=INT, default=9, help="the number of retries when fetching artifacts")
 @flag(

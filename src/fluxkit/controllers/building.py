@@ -7,7 +7,7 @@ in a worker process. Errors carry the reasons and texts of fluxcd/kustomize-cont
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -15,12 +15,15 @@ from fluxkit.api import Kustomization
 from fluxkit.api.kustomize import KustomizationSpec
 from fluxkit.api.resource import encode_part
 from fluxkit.controllers.attempt_status import StepFailed
+from fluxkit.controllers.decryption import DecryptionKeys, is_exempt
+from fluxkit.controllers.decryption_keys import DecryptionKeysError, KeySource, load_key_source
 from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.variables import VariablesError, load_variables
 from fluxkit.kube import Client
-from fluxkit.objects import Object, annotations_of, gvk_of, subject
+from fluxkit.objects import Object, gvk_of, subject
 from fluxkit.runtime import WorkerError, WorkerPool
+from fluxkit.sops import Deferred
 from fluxkit.source import SourceError, UnpackedTree
 from fluxkit.source.paths import secure_join
 
@@ -37,6 +40,8 @@ class Build:
     variables: Mapping[str, str]
     request: str
     """Digest over everything that decides about the objects besides the files."""
+    keys: KeySource | None = None
+    """What there is to decrypt with."""
 
 
 class Builder:
@@ -65,13 +70,15 @@ class Builder:
         """Reads what the build needs from the cluster."""
         try:
             variables = await load_variables(self._client, kustomization)
-        except VariablesError as error:
+            keys = await load_key_source(self._client, kustomization, self._options)
+        except (VariablesError, DecryptionKeysError) as error:
             raise StepFailed("BuildFailed", str(error)) from error
-        parts = [encode_part(kustomization.spec), variables, self._strict]
+        parts = [encode_part(kustomization.spec), variables, self._strict, keys.digest if keys else ""]
         request = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        return Build(kustomization, path, variables, request)
+        return Build(kustomization, path, variables, request, keys)
 
     async def run(self, build: Build, tree: UnpackedTree) -> Manifests:
+        """Runs the build; it is run again each time it turns out to need keys that a key service holds."""
         options = self._options
         request = BuildRequest(
             root=tree.path,
@@ -80,13 +87,21 @@ class Builder:
             variables=build.variables,
             strict_substitutions=self._strict,
             allow_remote_bases=not options.no_remote_bases,
+            decryption=DecryptionKeys(build.keys.age) if build.keys else None,
         )
-        try:
-            return await self._workers.run(build_manifests, request, timeout=options.build_timeout)
-        except BuildFailed as error:
-            raise StepFailed("BuildFailed", str(error)) from error
-        except WorkerError as error:
-            raise StepFailed("BuildFailed", f"kustomize build failed: {error}") from error
+        while True:
+            try:
+                return await self._workers.run(build_manifests, request, timeout=options.build_timeout)
+            except BuildFailed as error:
+                raise StepFailed("BuildFailed", str(error)) from error
+            except WorkerError as error:
+                raise StepFailed("BuildFailed", f"kustomize build failed: {error}") from error
+            except Deferred as deferred:
+                assert build.keys is not None
+                assert request.decryption is not None
+                more = await build.keys.services.answers(deferred.keys)
+                answers = {**request.decryption.answers, **more}
+                request = replace(request, decryption=replace(request.decryption, answers=answers))
 
     @property
     def _strict(self) -> bool:
@@ -97,18 +112,11 @@ def check_encryption(manifests: Manifests, spec: KustomizationSpec) -> None:
     """Raises :class:`StepFailed` for a Secret that is still encrypted: nothing of it may reach the cluster."""
     for obj in manifests.objects:
         if _is_encrypted(obj):
-            raise StepFailed("ReconciliationFailed", _encrypted_text(obj, spec))
+            text = "configuring decryption is required for this secret to be reconciled"
+            raise StepFailed("ReconciliationFailed", f"{subject(obj)} is SOPS encrypted, {text}")
 
 
 def _is_encrypted(obj: Object) -> bool:
     """Whether a Secret still carries SOPS metadata and has not opted out of decryption."""
     gvk = gvk_of(obj)
-    if gvk.group or gvk.kind != "Secret" or "sops" not in obj:
-        return False
-    return annotations_of(obj).get("kustomize.toolkit.fluxcd.io/decrypt", "").lower() != "disabled"
-
-
-def _encrypted_text(obj: Object, spec: KustomizationSpec) -> str:
-    if spec.decryption is None:
-        return f"{subject(obj)} is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
-    return f"{subject(obj)} is SOPS encrypted, and this version of fluxkit cannot decrypt yet"
+    return not gvk.group and gvk.kind == "Secret" and "sops" in obj and not is_exempt(obj)

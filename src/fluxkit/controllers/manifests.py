@@ -16,6 +16,13 @@ from pathlib import Path
 from fluxkit import envsubst, yaml
 from fluxkit.api.kustomize import KustomizationSpec, PostBuild
 from fluxkit.controllers.bases import RemoteBases
+from fluxkit.controllers.decryption import (
+    DecryptedSources,
+    DecryptionFailed,
+    DecryptionKeys,
+    decrypt_objects,
+    decrypt_sources,
+)
 from fluxkit.controllers.overlay import OverlayError, generate_overlay
 from fluxkit.kustomize import BuildOptions, KustomizeError
 from fluxkit.kustomize import build as kustomize_build
@@ -44,6 +51,8 @@ class BuildRequest:
     variables: Mapping[str, str] = field(default_factory=dict)
     strict_substitutions: bool = True
     allow_remote_bases: bool = False
+    decryption: DecryptionKeys | None = None
+    """What there is to decrypt with, None if nothing is decrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +78,21 @@ class Manifests:
 
 
 def build_manifests(request: BuildRequest) -> Manifests:
-    """Builds the objects of one Kustomization. Raises :class:`BuildFailed`."""
+    """Builds the objects of one Kustomization.
+
+    Raises :class:`BuildFailed`, and :class:`~fluxkit.sops.Deferred` if keys have to be asked for first.
+    """
     try:
         overlay = generate_overlay(request.root, request.path, request.spec)
     except (OverlayError, yaml.YAMLError) as error:
         raise BuildFailed(str(error)) from None
+    sources = DecryptedSources()
+    if request.decryption is not None:
+        try:
+            shadows = {overlay.path: overlay.content}
+            sources = decrypt_sources(request.root, request.path, shadows, request.decryption)
+        except DecryptionFailed as error:
+            raise BuildFailed(f"error decrypting sources: {error}") from None
     with tempfile.TemporaryDirectory(prefix="fluxkit-bases-") as scratch:
         bases = RemoteBases(Path(scratch)) if request.allow_remote_bases else None
         options = BuildOptions(
@@ -81,7 +100,7 @@ def build_manifests(request: BuildRequest) -> Manifests:
             load_restrictor="none",
             allow_remote=bases is not None,
             fetcher=bases,
-            overlay={overlay.path: overlay.content},
+            overlay={overlay.path: overlay.content, **sources.files},
         )
         try:
             result = kustomize_build(request.root / request.path, options)
@@ -92,15 +111,20 @@ def build_manifests(request: BuildRequest) -> Manifests:
         key = key_of(obj)
         if not (key.name and obj.get("kind") and obj.get("apiVersion")):
             raise BuildFailed(f"failed to decode Kubernetes apiVersion, kind and name from: {_summary(obj)}")
-    text = result.text
+    changed = request.decryption is not None or request.spec.post_build is not None
+    if request.decryption is not None:
+        try:
+            objects = decrypt_objects(objects, request.decryption)
+        except DecryptionFailed as error:
+            raise BuildFailed(str(error)) from None
     if request.spec.post_build is not None:
         objects = _substitute(objects, request.spec.post_build, request)
-        text = yaml.dump_all(objects)
+    text = yaml.dump_all(objects) if changed else result.text
     made_up = frozenset({overlay.path}) - overlay.files
     inputs = BuildInputs(
-        files=(result.files | overlay.files) - made_up,
+        files=(result.files | overlay.files | sources.read) - made_up,
         directories=frozenset(overlay.directories),
-        absent=result.absent | overlay.absent | made_up,
+        absent=result.absent | overlay.absent | sources.absent | made_up,
         remote=bases is not None and bases.used,
     )
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()

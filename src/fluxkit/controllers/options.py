@@ -21,6 +21,7 @@ FEATURE_GATES: Mapping[str, bool] = {
     "AdditiveCELDependencyCheck": False,
     "DisableConfigWatchers": False,
     "ExternalArtifact": False,
+    "ObjectLevelWorkloadIdentity": False,
     "StrictPostBuildSubstitutions": True,
 }
 """The gates that exist, with their defaults."""
@@ -62,6 +63,7 @@ class ControllersOptions:
     leader_election_retry_period: float = 5.0
     no_cross_namespace_refs: bool = False
     default_service_account: str = ""
+    default_kubeconfig_service_account: str = ""
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
 
     storage_path: Path = Path("/data")
@@ -79,6 +81,8 @@ class ControllersOptions:
     insecure_kubeconfig_exec: bool = False
     insecure_kubeconfig_tls: bool = False
     source_localhost: str = ""
+    sops_age_secret: str = ""
+    """Secret in the runtime namespace whose age keys serve Kustomizations that name no keys of their own."""
 
     build_timeout: float = 60.0
     build_memory: int = 1 << 30
@@ -94,6 +98,11 @@ class ControllersOptions:
         for gate in self.feature_gates:
             if gate not in FEATURE_GATES:
                 raise OptionsError(f"feature-gate '{gate}' not supported")
+        if self.default_kubeconfig_service_account and not self.gate("ObjectLevelWorkloadIdentity"):
+            raise OptionsError(
+                "--default-kubeconfig-service-account needs the feature gate ObjectLevelWorkloadIdentity: "
+                "add --feature-gates=ObjectLevelWorkloadIdentity=true"
+            )
         if not 0 <= self.interval_jitter_percentage < 100:
             raise OptionsError("--interval-jitter-percentage must be at least 0 and less than 100")
         if self.concurrent < 1 or self.concurrent_ssa < 1:

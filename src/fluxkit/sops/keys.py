@@ -26,8 +26,11 @@ class Deferred(Exception):
     """The answer has to be fetched from a key service first."""
 
     def __init__(self, keys: Sequence[MasterKey]) -> None:
-        super().__init__(f"{len(keys)} data keys have to be fetched from key services")
+        super().__init__(keys)  # survives the way from a worker process
         self.keys = tuple(keys)
+
+    def __str__(self) -> str:
+        return f"{len(self.keys)} data keys have to be fetched from key services"
 
 
 def data_key(metadata: Metadata, decrypt: Decrypter) -> bytes:

@@ -1,43 +1,17 @@
-"""Paths that stay inside their directory (github.com/cyphar/filepath-securejoin)."""
+"""Paths of sources that stay inside their directory; see :mod:`fluxkit.securejoin`."""
 
-import os
 from pathlib import Path
 
+from fluxkit import securejoin
+from fluxkit.securejoin import MAX_SYMLINKS
 from fluxkit.source.errors import PathError
 
 __all__ = ["MAX_SYMLINKS", "secure_join"]
 
-MAX_SYMLINKS = 255
-
 
 def secure_join(root: Path, unsafe: str) -> Path:
-    """``root/unsafe`` with ``..`` and symlinks resolved as if ``root`` were the root of the file system.
-
-    The result is always inside ``root``; it need not exist. Raises PathError for NUL bytes and symlink loops.
-    """
-    if "\0" in unsafe:
-        raise PathError(f"path {unsafe!r} contains a NUL byte")
-    pending = unsafe.split("/")[::-1]
-    done: list[str] = []
-    links = 0
-    while pending:
-        part = pending.pop()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            if done:
-                done.pop()
-            continue
-        candidate = root.joinpath(*done, part)
-        try:
-            target = os.readlink(candidate)
-        except OSError:
-            done.append(part)
-            continue
-        links += 1
-        if links > MAX_SYMLINKS:
-            raise PathError(f"path {unsafe!r} has too many levels of symbolic links")
-        if target.startswith("/"):
-            done = []
-        pending.extend(target.split("/")[::-1])
-    return root.joinpath(*done)
+    """As :func:`fluxkit.securejoin.secure_join`, raising PathError."""
+    try:
+        return securejoin.secure_join(root, unsafe)
+    except securejoin.UnsafePath as error:
+        raise PathError(str(error)) from None

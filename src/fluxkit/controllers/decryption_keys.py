@@ -1,0 +1,91 @@
+"""The keys of a Kustomization's decryption: from a Secret, from the controller's settings, and from key services.
+
+Secrets are read with the controller's own rights, in the namespace of the Kustomization; the Secret for all
+Kustomizations lies in the controller's own (fluxcd/kustomize-controller ``internal/decryptor``, ImportKeys).
+"""
+
+import asyncio
+import hashlib
+import os
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from fluxkit.api import Kustomization
+from fluxkit.controllers.options import ControllersOptions
+from fluxkit.kube import Client
+from fluxkit.kube.errors import KubeError, NotFound
+from fluxkit.objects import GroupVersionKind, ObjectKey
+from fluxkit.sops.keyservices import KeyImportError, KeyMaterial, KeyServices
+
+__all__ = ["DecryptionKeysError", "KeySource", "load_key_source"]
+
+_SECRET: Final = GroupVersionKind("", "v1", "Secret")
+
+
+class DecryptionKeysError(Exception):
+    """Keys cannot be read; the text names the Secret and the entry, never its content."""
+
+
+@dataclass(frozen=True)
+class KeySource:
+    """Keys at hand, services to ask for others, and a digest that changes with any of them."""
+
+    age: tuple[str, ...] = field(repr=False)
+    services: KeyServices
+    digest: str
+
+
+async def load_key_source(
+    client: Client, kustomization: Kustomization, options: ControllersOptions
+) -> KeySource | None:
+    """None for a Kustomization without decryption. Raises :class:`DecryptionKeysError`."""
+    decryption = kustomization.spec.decryption
+    if decryption is None:
+        return None
+    namespace = kustomization.metadata.namespace
+    material = KeyMaterial()
+    if decryption.secret_ref is not None:
+        key = ObjectKey(namespace, decryption.secret_ref.name)
+        data = await _read(client, key, "sops decryption Secret")
+        material = _imported(data, key, "sops decryption Secret")
+    elif options.sops_age_secret:
+        key = ObjectKey(options.runtime_namespace, options.sops_age_secret)
+        data = await _read(client, key, "sops SOPS age decryption Secret")
+        material = _imported(data, key, "sops SOPS age decryption Secret", age_only=True)
+    age = material.age or await asyncio.to_thread(_environment_keys)
+    digest = hashlib.sha256(repr((age, material.digest())).encode()).hexdigest()
+    return KeySource(age, KeyServices(material), digest)
+
+
+async def _read(client: Client, key: ObjectKey, what: str) -> Mapping[str, bytes]:
+    try:
+        secret = await client.get(_SECRET, key.name, key.namespace)
+    except NotFound as error:
+        raise DecryptionKeysError(str(error)) from error
+    except KubeError as error:
+        raise DecryptionKeysError(f"cannot get {what} '{key}': {error}") from error
+    return {name: b64decode(value) for name, value in (secret.get("data") or {}).items()}
+
+
+def _imported(data: Mapping[str, bytes], key: ObjectKey, what: str, *, age_only: bool = False) -> KeyMaterial:
+    try:
+        return KeyMaterial.from_secret(data, age_only=age_only)
+    except KeyImportError as error:
+        raise DecryptionKeysError(f"failed to import '{error.entry}' data from {what} '{key}': {error}") from None
+
+
+def _environment_keys() -> tuple[str, ...]:
+    """What the controller's own environment gives where nothing else does (getsops/sops ``age/keysource.go``)."""
+    keys = []
+    if text := os.environ.get("SOPS_AGE_KEY"):
+        keys.append("\n".join(text.split()))
+    for name in ("SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"):
+        if path := os.environ.get(name):
+            try:
+                keys.append(Path(path).read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError) as error:
+                raise DecryptionKeysError(f"failed to open {name} file: {type(error).__name__}") from None
+    return tuple(keys)

@@ -1,0 +1,83 @@
+"""Asking whoever holds a master key, for many keys at once."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from typing import Final
+
+from fluxkit.sops.answers import Answers, Identity, identity
+from fluxkit.sops.errors import MasterKeyError
+from fluxkit.sops.keyservices import vault
+from fluxkit.sops.keyservices.material import KeyMaterial
+from fluxkit.sops.keyservices.pgp import Keyring
+from fluxkit.sops.metadata import MasterKey
+
+__all__ = ["KeyServices"]
+
+_CONCURRENT: Final = 8
+_KEYS: Final = 1000
+_SECONDS: Final = 60.0
+"""How long one round of questions may take; what is not asked by then fails."""
+
+
+class KeyServices:
+    """Answers with the given keys and credentials; ``vault_token`` is asked where the material holds none."""
+
+    def __init__(self, material: KeyMaterial, vault_token: vault.TokenSource | None = None) -> None:
+        self._material = material
+        self._vault_token = vault_token
+        self._seats = asyncio.Semaphore(_CONCURRENT)
+
+    async def answers(self, keys: Iterable[MasterKey]) -> Answers:
+        """One answer for each key."""
+        distinct = {identity(key): key for key in keys}
+        if len(distinct) > _KEYS:
+            return dict.fromkeys(distinct, f"more than {_KEYS} different master keys of key services in one build")
+        answers: dict[Identity, bytes | str] = {}
+        pgp = [key for key in distinct.values() if key.kind == "pgp"]
+        try:
+            async with asyncio.timeout(_SECONDS), asyncio.TaskGroup() as group:
+                for key in distinct.values():
+                    if key.kind != "pgp":
+                        group.create_task(self._ask(key, answers))
+                group.create_task(self._ask_keyring(pgp, answers))
+        except TimeoutError:
+            for each in distinct:
+                answers.setdefault(each, f"no answer within {_SECONDS:g}s")
+        return answers
+
+    async def _ask_keyring(self, keys: list[MasterKey], answers: dict[Identity, bytes | str]) -> None:
+        """All PGP keys share one keyring, so they are asked one after the other."""
+        if not keys:
+            return
+        if not self._material.pgp:
+            answers |= {identity(key): "could not decrypt data key with PGP key: no PGP key was given" for key in keys}
+            return
+        try:
+            async with Keyring.open(self._material.pgp) as keyring:
+                for key in keys:
+                    try:
+                        answers[identity(key)] = await keyring.decrypt(key.encrypted)
+                    except MasterKeyError as error:
+                        answers[identity(key)] = str(error)
+        except MasterKeyError as error:
+            answers |= {identity(key): str(error) for key in keys}
+
+    async def _ask(self, key: MasterKey, answers: dict[Identity, bytes | str]) -> None:
+        async with self._seats:
+            try:
+                answers[identity(key)] = await self._decrypt(key)
+            except MasterKeyError as error:
+                answers[identity(key)] = str(error)
+
+    async def _decrypt(self, key: MasterKey) -> bytes:
+        if key.kind == "hc_vault":
+            return await vault.decrypt(key, self._token_for)
+        raise MasterKeyError(f"master keys of the kind {key.kind} are not supported")
+
+    async def _token_for(self, address: str) -> str:
+        if self._material.vault_token:
+            return self._material.vault_token
+        if self._vault_token is not None:
+            return await self._vault_token(address)
+        return os.environ.get("VAULT_TOKEN", "")
