@@ -19,6 +19,7 @@ from fluxkit.apply import DriftWatch, StatusWatcher
 from fluxkit.controllers.attempt import Services
 from fluxkit.controllers.building import Builder
 from fluxkit.controllers.claims import Claims
+from fluxkit.controllers.clusters import ClusterTokens
 from fluxkit.controllers.directives import directives_changed
 from fluxkit.controllers.findings import FindingMetrics
 from fluxkit.controllers.gitaccess import GitAccess
@@ -30,6 +31,7 @@ from fluxkit.controllers.memory import MemoryStore
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.sources import OtherSources, SourceReader
 from fluxkit.controllers.targets import Targets
+from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.controllers.triggers import (
     INDEXERS,
     artifact_changed,
@@ -198,8 +200,15 @@ class _Process:
             )
         )
         builder = Builder(self._client, workers, options)
+        tokens = TokenCache(self._manager.metrics.registry)
         targets = Targets(
             self._client,
+            ClusterTokens(
+                self._client,
+                tokens,
+                default_account=options.default_kubeconfig_service_account,
+                per_object=options.gate("ObjectLevelWorkloadIdentity"),
+            ),
             default_service_account=options.default_service_account,
             allow_exec=options.insecure_kubeconfig_exec,
             allow_insecure_tls=options.insecure_kubeconfig_tls,
@@ -235,6 +244,7 @@ class _Process:
             memories=memories,
             indexes=indexes,
             findings=FindingMetrics(self._manager.metrics.registry),
+            tokens=tokens,
         )
         reconciler = KustomizationReconciler(
             services,

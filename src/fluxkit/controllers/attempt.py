@@ -54,6 +54,7 @@ from fluxkit.controllers.rollback import Rollback
 from fluxkit.controllers.sources import Source
 from fluxkit.controllers.targets import Target, TargetError, Targets
 from fluxkit.controllers.timing import interval
+from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NoMatch
 from fluxkit.objects import Object, ObjectKey, ObjectRef, ref_of
@@ -86,6 +87,7 @@ class Services:
     memories: MemoryStore
     indexes: TreeIndexes
     findings: FindingMetrics
+    tokens: TokenCache
 
 
 class Attempt:

@@ -100,6 +100,7 @@ class KustomizationReconciler:
         self._services.memories.forget(key)
         self._services.drift.forget(key)
         self._services.findings.forget(key)
+        self._services.tokens.forget(key)
 
     def _report(self, run: Run, kustomization: Kustomization) -> StatusReport:
         patcher = SerialPatcher(

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from fluxkit import yaml
 from fluxkit.api import Kustomization
 from fluxkit.api.meta import SecretKeyReference
+from fluxkit.controllers.clusters import ClusterError, ClusterTokens
 from fluxkit.kube import Client, ClusterConfig
 from fluxkit.kube.errors import ConfigError, KubeError, NotFound
-from fluxkit.objects import GroupVersionKind
+from fluxkit.objects import GroupVersionKind, ObjectKey
 
 __all__ = ["Target", "TargetError", "Targets"]
 
+_CONFIG_MAP = GroupVersionKind("", "v1", "ConfigMap")
 _SECRET = GroupVersionKind("", "v1", "Secret")
 _SERVICE_ACCOUNT = GroupVersionKind("", "v1", "ServiceAccount")
 
@@ -40,9 +42,16 @@ class Targets:
     """Makes clients for Kustomizations."""
 
     def __init__(
-        self, client: Client, *, default_service_account: str, allow_exec: bool, allow_insecure_tls: bool
+        self,
+        client: Client,
+        clusters: ClusterTokens,
+        *,
+        default_service_account: str,
+        allow_exec: bool,
+        allow_insecure_tls: bool,
     ) -> None:
         self._client = client
+        self._clusters = clusters
         self._default_service_account = default_service_account
         self._allow_exec = allow_exec
         self._allow_insecure_tls = allow_insecure_tls
@@ -92,9 +101,24 @@ class Targets:
         reference = kustomization.spec.kube_config
         if reference is None:
             return None
-        if reference.secret_ref is None:
-            raise TargetError("spec.kubeConfig.configMapRef is not supported yet, use spec.kubeConfig.secretRef")
-        return await self._remote_config(kustomization, reference.secret_ref)
+        if reference.secret_ref is not None:
+            return await self._remote_config(kustomization, reference.secret_ref)
+        if reference.config_map_ref is not None:
+            return await self._described(kustomization, reference.config_map_ref.name)
+        raise TargetError(
+            "invalid .spec.kubeConfig, neither .spec.kubeConfig.configMapRef nor .spec.kubeConfig.secretRef is set"
+        )
+
+    async def _described(self, kustomization: Kustomization, name: str) -> ClusterConfig:
+        key = ObjectKey(kustomization.metadata.namespace, name)
+        try:
+            found = await self._client.get(_CONFIG_MAP, key.name, key.namespace)
+        except KubeError as error:
+            raise TargetError(f"failed to get configmap {key}: {error}") from error
+        try:
+            return await self._clusters.config(found.get("data") or {}, kustomization.key)
+        except ClusterError as error:
+            raise TargetError(f"KubeConfig configmap '{key}': {error}") from error
 
     async def _remote_config(self, kustomization: Kustomization, reference: SecretKeyReference) -> ClusterConfig:
         name = f"{kustomization.metadata.namespace}/{reference.name}"
