@@ -547,7 +547,8 @@ class Case:
         return self.scalar() if self.chance(0.25) and not isinstance(value, int) else value
 
     def leaves(self, value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        if path:
+        # Whole annotations and kinds are left alone: what upstream then does is known (see the documentation).
+        if path and path not in (("kind",), ("metadata", "annotations")):
             yield path, value
         if isinstance(value, dict):
             for key, entry in value.items():

@@ -122,11 +122,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with real_player(arguments.kubeconfig) as player:
         real = play(player, arguments.only)
-    with tempfile.TemporaryDirectory() as directory, bare_player(Path(directory)) as player:
-        sandbox = play(player, arguments.only)
     recorded: Answers = json.loads(OUT.read_text()) if OUT.exists() else {}
     if arguments.record:
         write(OUT, {each.name: found for each in CASES if (found := real.get(each.name, recorded.get(each.name)))})
+    with tempfile.TemporaryDirectory() as directory, bare_player(Path(directory)) as player:
+        sandbox = play(player, arguments.only)
     equal, found = differences(sandbox, real)
     for text in found:
         print(text)

@@ -62,9 +62,11 @@ def patch_transformer(
         if not merges:
             return _Nothing()
         for resource in merges:
-            if options is not None:
+            if options is not None and (options.allow_name_change or options.allow_kind_change):
                 resource.allow_name_change = options.allow_name_change
                 resource.allow_kind_change = options.allow_kind_change
+                # Upstream notes this down in the annotations, which become strings by that.
+                resource.set_string_map("annotations", resource.string_map("annotations"))
         return StrategicMergeTransformer(merges, context.schema, target, source, _no_target)
     if not operations:
         return _Nothing()

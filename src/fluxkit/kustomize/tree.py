@@ -41,6 +41,7 @@ __all__ = [
     "Quoted",
     "Scalar",
     "Styled",
+    "block_or_plain",
     "copy_tree",
     "from_json",
     "is_empty",
@@ -112,12 +113,14 @@ class Linked(str):
         return made
 
 
-def write(container: Any, key: Any, value: Node) -> None:
+def write(container: Any, key: Any, value: Node, *, keep_style: bool = True) -> None:
     """Change the scalar in an existing field, in all the places that hold it. The style stays (kyaml ``FieldSetter``):
     ``5`` in the place of ``"3"`` is the string ``"5"``.
     """
     current = container[key]
-    if isinstance(current, Quoted):
+    if not keep_style:
+        value = str(value) if isinstance(value, Quoted) else value
+    elif isinstance(current, Quoted):
         if type(value) is Scalar:
             value = Quoted(value.text)
         elif type(value) is str:
@@ -179,6 +182,11 @@ def text_of(node: Node) -> str:
     if isinstance(node, str):
         return node
     return node.text if type(node) is Scalar else ""
+
+
+def block_or_plain(text: str) -> str:
+    """A string as go-yaml's ``SetString`` writes it: several lines as a block, which is a style of its own."""
+    return Quoted(text) if "\n" in text else str(text)
 
 
 def untyped(text: str) -> Scalar:
@@ -298,12 +306,12 @@ def _value_of(scalar: Scalar) -> Any:
         except ValueError as error:
             raise KustomizeError(f"yaml: {error}") from None
     if tag and tag not in ("!!int", "!!float", "!!bool", "!!null", "!!timestamp"):
-        return text
+        return str(text)
     kind = ScalarKind.STRING if "\n" in text else classify(text)
     if tag and kind.value != tag and not (tag == "!!float" and kind is ScalarKind.INT):
         raise KustomizeError(f"yaml: cannot decode {kind.value} `{text}` as a {tag}")
     if kind is ScalarKind.STRING:
-        return text
+        return str(text)
     if kind is ScalarKind.NULL:
         return None
     if kind is ScalarKind.BOOL:

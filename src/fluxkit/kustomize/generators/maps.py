@@ -11,7 +11,7 @@ from fluxkit.kustomize.identity import Scopes
 from fluxkit.kustomize.kustomization import GeneratorArgs, GeneratorOptions
 from fluxkit.kustomize.loader import Loader
 from fluxkit.kustomize.resource import Resource
-from fluxkit.kustomize.tree import Scalar
+from fluxkit.kustomize.tree import Scalar, block_or_plain
 
 __all__ = ["MapGenerator", "wrapped_base64"]
 
@@ -43,7 +43,7 @@ class MapGenerator(Struct, frozen=True):
         else:
             for key, value in sorted(pairs.items()):
                 try:
-                    tree.setdefault("data", {})[key] = value.decode()
+                    tree.setdefault("data", {})[key] = block_or_plain(value.decode())
                 except UnicodeDecodeError:
                     tree.setdefault("binaryData", {})[key] = wrapped_base64(value)
             if tree.get("data") == {}:

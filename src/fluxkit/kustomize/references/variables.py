@@ -75,14 +75,14 @@ class VarTransformer:
         if isinstance(value, dict):
             for name, item in list(value.items()):
                 if is_string(item):
-                    write(value, name, self._replace(text_of(item)))
+                    write(value, name, self._replace(text_of(item)), keep_style=False)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 if not is_string(item):
                     raise KustomizeError("invalid value type expect a string")
                 value[index] = self._replace(text_of(item))
         elif is_string(value):
-            write(container, key, self._replace(text_of(value)))
+            write(container, key, self._replace(text_of(value)), keep_style=False)
 
     def _replace(self, text: str) -> Node:
         if "$" not in text:

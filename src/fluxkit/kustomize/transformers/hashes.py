@@ -1,12 +1,13 @@
 """Hash suffixes of generated names (HashTransformer; api ``hasher``)."""
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from fluxkit.kustomize import gojson
 from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.tree import MISSING, plain, text_of
+from fluxkit.yaml.scalars import json_number
 
 __all__ = ["HashTransformer", "content_hash"]
 
@@ -32,7 +33,9 @@ def content_hash(resource: Resource) -> str:
         value = tree.get(field, MISSING)
         if value is MISSING:
             return ""
-        return plain(value) if isinstance(value, dict | list) else text_of(value)
+        if isinstance(value, list):
+            return None  # upstream's decoder gives up without a word
+        return _as_floats(plain(value)) if isinstance(value, dict) else text_of(value)
 
     if kind == "ConfigMap":
         # The empty name is upstream's: it looks the name up at a path that never exists.
@@ -44,11 +47,24 @@ def content_hash(resource: Resource) -> str:
     else:
         hashed = plain(tree)
         optional = ""
-    if optional and isinstance(tree.get(optional), dict):
-        hashed[optional] = plain(tree[optional])
+    if optional and isinstance(tree.get(optional), dict | list):
+        hashed[optional] = content(optional)
     digest = hashlib.sha256(gojson.dumps(hashed).encode()).hexdigest()
     return digest[:10].translate(_READABLE)
 
+
+def _as_floats(value: Any) -> Any:
+    """Large integers as they come out of a decoder that makes every number a 64-bit float."""
+    if isinstance(value, dict):
+        return {key: _as_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_floats(item) for item in value]
+    if type(value) is int and abs(value) > _EXACT:
+        return json_number(float(value))
+    return value
+
+
+_EXACT: Final = 2**53
 
 # Characters that could spell words are replaced.
 _READABLE = str.maketrans("013ae", "ghkmt")

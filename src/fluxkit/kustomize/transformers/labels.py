@@ -46,8 +46,13 @@ class MetadataTransformer(Struct, frozen=True):
             if specs is None:
                 specs = by_kind[gvk] = [spec for spec in self.specs if spec.matches(gvk)]
             added.clear()
+            seen = any(not spec.create and spec.path == "metadata/annotations" for spec in specs)
+            if seen:
+                resource.show_memory()
             for spec in specs:
                 visit_path(resource, spec, set_entries, "map")
+            if seen:
+                resource.hide_memory(protected=True)
             _link(list(added.values()), entries)
 
 

@@ -107,6 +107,12 @@ def _set_subjects(resource: Resource, mode: str, set_field: Any) -> None:
         )
     field, wanted = ("name", "default") if mode == DEFAULT_ONLY else ("kind", "ServiceAccount")
     for subject in subjects:
+        if not isinstance(subject, dict) and not is_null(subject):
+            raise KustomizeError(
+                f"setting namespace on (cluster)role binding subjects: looking up {field} on (cluster)role binding "
+                f"subject: wrong node kind: expected MappingNode but got {kind_name(subject)}",
+                resource=str(resource.id),
+            )
         if isinstance(subject, dict) and not is_empty(subject.get(field, {})) and text_of(subject[field]) == wanted:
             subject.setdefault("namespace", "")
             set_field(subject, "namespace")

@@ -14,11 +14,12 @@ from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.selectors import matches_metadata
 from fluxkit.kustomize.structured import write_inside
-from fluxkit.kustomize.tree import Node, Scalar, Styled, copy_tree, is_empty, is_null, text_of, untyped, write
+from fluxkit.kustomize.tree import MISSING, Node, Scalar, Styled, copy_tree, is_empty, is_null, text_of, untyped, write
 
 __all__ = ["ReplacementTransformer"]
 
 DEFAULT_PATH = "metadata.name"
+_ANNOTATIONS = ("metadata", "annotations")
 
 
 class ReplacementTransformer(Struct, frozen=True):
@@ -35,13 +36,12 @@ class ReplacementTransformer(Struct, frozen=True):
         for replacement in self.replacements:
             if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
                 raise KustomizeError("replacements must specify a source and at least one target", field="replacements")
-            value = _source_value(resources, replacement)
-            size = size_of(value)
+            source = _source(resources, replacement)
             for target in replacement.targets:
-                self._write(resources, value, size, target)
+                self._write(resources, source, target)
         resources.changed()
 
-    def _write(self, resources: ResMap, value: Node, size: int, target: ReplacementTarget) -> None:
+    def _write(self, resources: ResMap, source: "_Source", target: ReplacementTarget) -> None:
         select = target.select
         if select is None:
             raise KustomizeError("target must specify resources to select", field="replacements")
@@ -60,19 +60,23 @@ class ReplacementTransformer(Struct, frozen=True):
                 continue
             if any(map(patterns.id, ids)):
                 try:
-                    self._write_fields(resource, value, size, target)
+                    self._write_fields(resource, source, target)
                 except KustomizeError as error:
                     raise error.at(resource=str(resource.id), field="replacements") from None
 
-    def _write_fields(self, resource: Resource, value: Node, size: int, target: ReplacementTarget) -> None:
+    def _write_fields(self, resource: Resource, source: "_Source", target: ReplacementTarget) -> None:
         options = target.options
         creates = options is not None and options.create
-        create: Create = _kind(value) if creates else ""
         for field_path in target.field_paths or [DEFAULT_PATH]:
+            value, size = source.value, source.size
+            create: Create = _kind(value) if creates else ""
             path = split_field_path(field_path)
+            if path == _ANNOTATIONS:
+                resource.show_memory()
             inner_options = options if self.split_inside else None
             self.budget.spend(size)
             if write_inside(resource.tree, path, create, lambda slot: _set(slot, value, inner_options)):  # noqa: B023
+                source.refresh(resource)
                 continue
             problem = f'unable to find {"or create " if creates else ""}field "{field_path}" in replacement target'
             try:
@@ -84,6 +88,9 @@ class ReplacementTransformer(Struct, frozen=True):
             self.budget.spend(size * (len(slots) - 1))
             for slot in slots:
                 _set(slot, value, options)
+            if path == _ANNOTATIONS:
+                resource.hide_memory()
+            source.refresh(resource)
 
 
 def _kind(value: Node) -> Literal["map", "list", "scalar"]:
@@ -119,18 +126,44 @@ def _set(slot: tuple[Any, Any], value: Node, options: FieldOptions | None) -> No
         container[key] = copy_tree(value)
 
 
-def _source_value(resources: ResMap, replacement: Replacement) -> Node:
+class _Source:
+    """The value to copy. Upstream holds the very node: a target that is the source's own field changes what later
+    targets get.
+    """
+
+    def __init__(self, value: Node, resource: Resource | None = None, path: tuple[str, ...] = ()) -> None:
+        self.value = value
+        self.size = size_of(value)
+        self._resource = resource
+        self._path = path
+
+    def refresh(self, changed: Resource) -> None:
+        """Look again, after a resource has changed."""
+        if changed is self._resource and not isinstance(self.value, dict | list):
+            try:
+                found = lookup(changed.tree, self._path)
+            except KustomizeError:
+                return
+            if found is not MISSING and not isinstance(found, dict | list):
+                self.value, self.size = found, size_of(found)
+
+
+def _source(resources: ResMap, replacement: Replacement) -> _Source:
     source = replacement.source
     if replacement.source_value is not None:
         if source is not None:
             raise KustomizeError("value and resource selectors are mutually exclusive", field="replacements")
-        return untyped(replacement.source_value)
+        return _Source(untyped(replacement.source_value))
     if source is None:
         raise KustomizeError("replacements must specify a source and at least one target", field="replacements")
     resource = _source_resource(resources, source)
     field_path = source.field_path or DEFAULT_PATH
+    path = split_field_path(field_path)
+    if path == _ANNOTATIONS:
+        resource = resource.copy()
+        resource.show_memory()
     try:
-        value = lookup(resource.tree, split_field_path(field_path))
+        value = lookup(resource.tree, path)
     except KustomizeError as error:
         raise error.wrap("error looking up replacement source").at(resource=str(resource.id)) from None
     if is_empty(value):
@@ -141,7 +174,7 @@ def _source_value(resources: ResMap, replacement: Replacement) -> Node:
         )
     options = source.options
     if options is None or not options.delimiter:
-        return copy_tree(value)
+        return _Source(copy_tree(value), resource, path)
     if isinstance(value, dict | list):
         raise KustomizeError("delimiter option can only be used with scalar nodes", field="replacements")
     text = text_of(value)
@@ -151,7 +184,7 @@ def _source_value(resources: ResMap, replacement: Replacement) -> Node:
             f"options.index {options.index} is out of bounds for value {text}", resource=str(resource.id)
         )
     piece = pieces[options.index]
-    return piece if isinstance(value, str) else Scalar(piece, value.tag)
+    return _Source(piece if isinstance(value, str) else Scalar(piece, value.tag))
 
 
 def _source_id(source: ReplacementSource) -> ResId:
