@@ -44,6 +44,11 @@ class Repository:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
 
+    def write_bytes(self, path: str, content: bytes) -> None:
+        target = self.clone / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
     def remove(self, path: str) -> None:
         (self.clone / path).unlink()
 
