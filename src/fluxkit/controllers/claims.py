@@ -32,7 +32,7 @@ from fluxkit.controllers.targets import TargetError, Targets
 from fluxkit.controllers.triggers import BY_OBJECT, BY_SOURCE
 from fluxkit.kube import WatchCache
 from fluxkit.kube.errors import KubeError, NoMatch
-from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ObjectRef, metadata_of, ref_of
+from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ObjectRef, key_of, metadata_of, ref_of
 from fluxkit.runtime import conditions
 from fluxkit.source import ArtifactFetcher, ArtifactNotFound, SourceError, UnpackedTree
 
@@ -118,8 +118,9 @@ class Claims:
     def _holders(self, ref: ObjectRef, owner: Kustomization) -> Iterable[Kustomization]:
         """The others that have the object in their inventory."""
         for obj in self._kustomizations().index(BY_OBJECT, encode_id(ref)):
-            other = _decoded(obj)
-            if other is not None and other.key != owner.key:
+            # before decoding: asked about a thousand objects, the owner would be decoded a thousand times
+            other = _decoded(obj) if key_of(obj) != owner.key else None
+            if other is not None:
                 yield other
 
     async def _behind(self, owner: Kustomization) -> list[tuple[Kustomization, Artifact]]:
