@@ -99,7 +99,8 @@ def test_values(tmp_path: Path, source: str, target: str, path: str, value: Any)
             "fieldPath `data.no` is missing for replacement source [noKind].[noVer].[noGrp]/source.[noNs]",
         ),
         (
-            "{source: {name: source, fieldPath: data.text, options: {delimiter: '-', index: 3}}, targets: [{select: {kind: None}}]}",
+            "{source: {name: source, fieldPath: data.text, options: {delimiter: '-', index: 3}}, "
+            "targets: [{select: {kind: None}}]}",
             "options.index 3 is out of bounds for value a-b-c",
         ),
         (
