@@ -4,30 +4,37 @@ Upstream: helm/helm ``pkg/chart/common/util/jsonschema.go``.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from fluxkit.helm.chart.model import Chart
 from fluxkit.helm.values.errors import SchemaError
-from fluxkit.helm.values.jsonschema import violations
+from fluxkit.helm.values.jsonschema import Fetch, SchemaProblem, check, compile_schema
+from fluxkit.helm.values.jsonschema.compiling import Schema
 from fluxkit.template.values import type_name
 
 __all__ = ["validate_against_schema"]
 
+_HEADING: Final = "jsonschema validation failed with 'file:///values.schema.json#'\n"
 
-def validate_against_schema(chart: Chart, values: Mapping[str, Any]) -> None:
+
+def validate_against_schema(chart: Chart, values: Mapping[str, Any], *, fetch: Fetch | None = None) -> None:
     """Check the coalesced ``values`` of ``chart``, and those of each subchart that has any.
 
-    Raises SchemaError with all problems of all charts, each chart's under its name.
+    ``fetch`` gets schemas that a schema refers to by http and https addresses, as Helm does; without it such a schema
+    is an error. Raises SchemaError with all problems of all charts, each chart's under its name.
     """
-    problems = _problems(chart, values)
+    problems = _problems(chart, values, fetch)
     if problems:
-        raise SchemaError(problems)
+        raise SchemaError(
+            "values don't meet the specifications of the schema(s) in the following chart(s):\n" + problems
+        )
 
 
-def _problems(chart: Chart, values: Mapping[str, Any]) -> str:
+def _problems(chart: Chart, values: Mapping[str, Any], fetch: Fetch | None) -> str:
     text = ""
     if chart.schema is not None:
-        found = violations(chart.schema, values)
+        found = _violations(chart.schema, values, fetch)
         if found:
             text += f"{chart.name}:\n{found}"
     for subchart in chart.dependencies:
@@ -35,7 +42,23 @@ def _problems(chart: Chart, values: Mapping[str, Any]) -> str:
         if below is None:
             continue
         if isinstance(below, dict):
-            text += _problems(subchart, below)
+            text += _problems(subchart, below, fetch)
         else:
             text += f"{subchart.name}:\ninvalid type for values: expected object (map), got {type_name(below)}\n"
     return text
+
+
+def _violations(data: bytes, values: Mapping[str, Any], fetch: Fetch | None) -> str:
+    try:
+        schema = _compiled(data) if fetch is None else compile_schema(data, check, fetch)
+        found = check(schema, dict(values))
+    except SchemaProblem as problem:
+        return str(problem)
+    except RecursionError:
+        return "unable to validate schema: schema and values are nested too deeply\n"
+    return found.removeprefix(_HEADING) + "\n" if found else ""
+
+
+@lru_cache(maxsize=32)
+def _compiled(data: bytes) -> Schema:
+    return compile_schema(data, check)
