@@ -253,6 +253,11 @@ def test_values_that_functions_refuse(text: str, problem: str) -> None:
     assert problem in found
 
 
+def test_rules_beside_dates_and_durations() -> None:
+    schema = {"x-kubernetes-validations": [{"rule": "timestamp(self.f) < timestamp('2030-01-01T00:00:00Z')"}]}
+    assert problems({**field(type="string", format="date-time"), **schema}, {"f": "2020-01-01T00:00:00Z"}) == []
+
+
 def test_a_rule_that_does_too_much_ends_the_evaluation() -> None:
     text = "self.l.all(a, self.l.all(b, self.l.all(c, a + b + c >= 0)))"
     schema = rule(text)

@@ -14,6 +14,7 @@ import orjson
 
 from fluxkit.objects import Object
 from fluxkit.sandbox import names, strategies
+from fluxkit.sandbox.admission import Admission, Journal, Operation
 from fluxkit.sandbox.catalog import Catalog, Resource
 from fluxkit.sandbox.conversion import convert
 from fluxkit.sandbox.fields import FieldManagement
@@ -38,6 +39,9 @@ __all__ = ["DeleteOptions", "Registry", "WriteOptions"]
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+
+_NOT_SPEC = ("status", "finalize", "binding")
+"""Subresources whose writes do not count as a new generation."""
 
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
@@ -65,6 +69,8 @@ class WriteOptions:
     """Collects texts for Warning headers."""
     user: User | None = None
     """Who asks; None for the control plane itself, which needs nobody's leave."""
+    journal: Journal | None = None
+    """What webhooks have answered to this request; None where nobody can wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,9 @@ class DeleteOptions:
     resource_version: str = ""
     grace_period: int | None = None
     dry_run: bool = False
+    warnings: list[str] | None = None
+    user: User | None = None
+    journal: Journal | None = None
 
 
 class Registry:
@@ -90,6 +99,8 @@ class Registry:
 
         self.guards: dict[str, Guard] = {}
         """By storage key: has a last word on who may write what."""
+        self.admission: Admission | None = None
+        """Has a word in every write."""
         self.allocators: dict[str, Allocator] = {}
         """By storage key: completes an object with what only the server can grant (addresses) before it is stored."""
 
@@ -118,7 +129,7 @@ class Registry:
         self._check_identity(resource, namespace, "", obj)
         metadata = obj["metadata"]
         if not metadata.get("name") and metadata.get("generateName"):
-            metadata["name"] = self._free_name(resource, namespace, metadata["generateName"])
+            metadata["name"] = self._free_name(resource, namespace, metadata["generateName"], options.journal)
         if metadata.get("resourceVersion"):
             raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         if not metadata.get("name"):
@@ -126,16 +137,18 @@ class Registry:
                 resource.kind, resource.group, "", [Cause.required("metadata.name", "name or generateName is required")]
             )
         self._check_namespace(resource, namespace, metadata["name"])
-        new = self._prepare_create(resource, namespace, obj, options)
-        key = (namespace, new["metadata"]["name"])
+        new = self._prepare_create(resource, namespace, obj, options, tracked=True)
+        return self._insert(resource, (namespace, new["metadata"]["name"]), new, options)
+
+    def _insert(self, resource: Resource, key: Key, new: Object, options: WriteOptions) -> Record:
+        new = self._mutated(resource, key, new, None, options, "")
+        self._validate(resource, new, None)
+        self._warn_of_finalizers(resource, new, None, options)
         live = self.store.get(resource.key, key)
         if live is not None:
             raise already_exists(resource.plural, resource.group, key[1], deleting=live.deleting)
-        new = self.fields.updated(resource, None, new, options.manager, "")
-        return self._insert(resource, key, new, options)
-
-    def _insert(self, resource: Resource, key: Key, new: Object, options: WriteOptions) -> Record:
         self._guard(resource, new, None, options)
+        self._admit(resource, key, new, None, options, "")
         self._allocate(resource, new, None, options)
         stored = convert(new, resource, to_storage=True)
         if options.dry_run:
@@ -152,6 +165,35 @@ class Registry:
         if allocate is not None:
             allocate(resource, new, old, options.dry_run)
 
+    # Admission
+
+    def _operation(
+        self, resource: Resource, key: Key, new: Object | None, old: Object | None, options: WriteOptions, part: str
+    ) -> Operation:
+        verb = "CREATE" if old is None else "UPDATE"
+        namespace, name = key
+        return Operation(
+            verb, resource, part, namespace, name, new, old, options.user, options.dry_run, options.manager,
+            options.warnings, options.journal,
+        )  # fmt: skip
+
+    def _mutated(
+        self, resource: Resource, key: Key, new: Object, old: Object | None, options: WriteOptions, part: str
+    ) -> Object:
+        """The object as admission leaves it, defaulted anew if it was changed."""
+        if self.admission is None or not self.admission.active:
+            return new
+        changed = self.admission.mutate(self._operation(resource, key, new, old, options, part))
+        if changed is None or changed is new or changed == new:
+            return new
+        return self.types.admit(resource, changed, old, "Ignore", None)
+
+    def _admit(
+        self, resource: Resource, key: Key, new: Object, old: Object | None, options: WriteOptions, part: str
+    ) -> None:
+        if self.admission is not None and self.admission.active:
+            self.admission.validate(self._operation(resource, key, new, old, options, part))
+
     def _put(self, resource: Resource, key: Key, stored: Object) -> Record:
         record = self.store.put(resource.key, key, stored)
         written = self.written.get(resource.key)
@@ -159,29 +201,36 @@ class Registry:
             written(stored)
         return record
 
-    def _free_name(self, resource: Resource, namespace: str, base: str) -> str:
+    def _free_name(self, resource: Resource, namespace: str, base: str, journal: Journal | None) -> str:
+        if journal is not None and journal.generated:
+            return journal.generated
         for _ in range(8):
             name = names.generate_name(base)
             if self.store.get(resource.key, (namespace, name)) is None:
+                if journal is not None:
+                    journal.generated = name
                 return name
         raise already_exists(resource.plural, resource.group, name)
 
-    def _prepare_create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions) -> Object:
+    def _prepare_create(
+        self, resource: Resource, namespace: str, obj: Object, options: WriteOptions, *, tracked: bool = False
+    ) -> Object:
+        """``obj`` completed; with ``tracked`` its creator owns all of it but what the server adds for its own use."""
         metadata = obj["metadata"]
         for system in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             metadata.pop(system, None)
-        metadata["uid"] = names.new_uid()
+        metadata["uid"] = options.journal.uid if options.journal is not None else names.new_uid()
         metadata["creationTimestamp"] = format_time(now())
         if namespace:
             metadata["namespace"] = namespace
         if resource.has_status and resource.key not in strategies.STATUS_ON_CREATE:
             obj.pop("status", None)
         obj = self.types.admit(resource, obj, None, options.field_validation, options.warnings)
+        if tracked:
+            obj = self.fields.updated(resource, None, obj, options.manager, "")
         if strategies.has_generation(resource):
             obj["metadata"]["generation"] = 1
         strategies.prepare_create(resource, obj)
-        self._validate(resource, obj, None)
-        self._warn_of_finalizers(resource, obj, None, options)
         return obj
 
     # Updating
@@ -349,15 +398,19 @@ class Registry:
         if operation == "Apply":
             if managed is not None:
                 new["metadata"]["managedFields"] = managed
-        else:
+        elif subresource != "binding":
             new = self.fields.updated(resource, old, new, options.manager, subresource)
+        new = self._mutated(resource, live.key, new, old, options, subresource)
         if self._same(old, new):
+            self._admit(resource, live.key, new, old, options, subresource)
             return live
-        if subresource not in ("status", "finalize") and strategies.spec_changed(resource, old, new):
+        if subresource not in _NOT_SPEC and strategies.spec_changed(resource, old, new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        self._validate(resource, new, old)
+        if subresource != "binding":
+            self._validate(resource, new, old)
         self._warn_of_finalizers(resource, new, old, options)
         self._guard(resource, new, old, options)
+        self._admit(resource, live.key, new, old, options, subresource)
         self._allocate(resource, new, old, options)
         stored = convert(new, resource, to_storage=True)
         if options.dry_run:
@@ -464,7 +517,7 @@ class Registry:
         name = before["name"]
         if after.get("uid") and after["uid"] != before.get("uid"):
             immutable = Cause.invalid("metadata.uid", after["uid"], "field is immutable")
-            raise invalid(resource.kind, resource.group, name, [immutable, immutable])
+            raise invalid(resource.kind, resource.group, name, [immutable])
         given = after.get("resourceVersion")
         if given and given != before["resourceVersion"]:
             raise conflict(
@@ -507,6 +560,7 @@ class Registry:
         if (resource.key, name) in strategies.IMMORTAL:
             raise forbidden(resource.plural, resource.group, name, "this namespace may not be deleted")
         old = live.decode()
+        self._admit_deletion(resource, live, old, options)
         metadata = old["metadata"]
         finalizers = strategies.deletion_finalizers(resource, metadata, options.propagation)
         grace = strategies.grace_period(resource, old, options.grace_period)
@@ -534,6 +588,17 @@ class Registry:
         if options.dry_run:
             return replace(live, body=orjson.dumps(old)), False
         return self.store.put(resource.key, live.key, old), False
+
+    def _admit_deletion(self, resource: Resource, live: Record, old: Object, options: DeleteOptions) -> None:
+        admission = self.admission
+        if admission is None or not admission.active:
+            return
+        operation = Operation(
+            "DELETE", resource, "", *live.key, None, convert(old, resource), options.user, options.dry_run, "",
+            options.warnings, options.journal,
+        )  # fmt: skip
+        admission.mutate(operation)
+        admission.validate(operation)
 
     def _check_delete_preconditions(self, resource: Resource, live: Record, options: DeleteOptions) -> None:
         name = live.key[1]

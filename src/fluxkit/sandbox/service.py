@@ -13,6 +13,7 @@ import uvloop
 from aiohttp import web
 
 from fluxkit.sandbox import bootstrap, rbac
+from fluxkit.sandbox.admission import Admission
 from fluxkit.sandbox.apply import SchemaFieldManagement
 from fluxkit.sandbox.authentication import Authenticator
 from fluxkit.sandbox.builtin import builtin_resources
@@ -64,6 +65,7 @@ def build(store: Store, credentials: Credentials, address: Callable[[], str]) ->
     authenticator = Authenticator(credentials.token, credentials.signing_key, lambda uid: store.by_uid(uid) is not None)
     documents = Documents(catalog, address, lambda: store.failure is None)
     authorizer = RBACAuthorizer(store)
+    registry.admission = Admission(store, catalog, authorizer)
     guard = EscalationGuard(authorizer)
     registry.guards.update(dict.fromkeys(guard.RESOURCES, guard.check))
     return APIServer(registry, authenticator, authorizer, documents)
@@ -153,6 +155,8 @@ async def _serve(layout: Layout, port: int, ready: Callable[[int], None], stop: 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if server.registry.admission is not None:
+            await server.registry.admission.close()
         await store.close()
     if failures:
         raise failures[0]

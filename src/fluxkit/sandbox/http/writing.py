@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from fluxkit.sandbox import strategies
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.http import patching
+from fluxkit.sandbox.http.deciding import decided, private
 from fluxkit.sandbox.http.exchange import Exchange, decode_object, flag, respond, section
 from fluxkit.sandbox.http.negotiation import negotiate
 from fluxkit.sandbox.http.reading import Selection
@@ -15,7 +17,7 @@ from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.identity import Attributes
 from fluxkit.sandbox.registry import DeleteOptions, Registry, WriteOptions
 from fluxkit.sandbox.status import Cause, bad_request, invalid, success
-from fluxkit.sandbox.store import Record
+from fluxkit.sandbox.store import Key, Record
 
 __all__ = ["create", "delete", "delete_collection", "patch", "update"]
 
@@ -50,7 +52,11 @@ async def _answer(
 
 async def create(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
     obj = await exchange.document()
-    record = registry.create(resource, info.namespace, obj, write_options(exchange))
+    record = await decided(
+        registry,
+        write_options(exchange),
+        lambda options: registry.create(resource, info.namespace, private(registry, obj), options),
+    )
     return await _answer(registry, resource, exchange, record, 201)
 
 
@@ -58,8 +64,12 @@ async def update(registry: Registry, resource: Resource, info: RequestInfo, exch
     obj = await exchange.document()
     if resource.key in strategies.CREATE_ON_UPDATE:
         _authorize_creation(registry, resource, info, exchange)
-    record, created = registry.update(
-        resource, info.namespace, info.name, obj, write_options(exchange), subresource=info.subresource
+    record, created = await decided(
+        registry,
+        write_options(exchange),
+        lambda options: registry.update(
+            resource, info.namespace, info.name, private(registry, obj), options, subresource=info.subresource
+        ),
     )
     return await _answer(registry, resource, exchange, record, 201 if created else 200)
 
@@ -75,16 +85,30 @@ async def patch(registry: Registry, resource: Resource, info: RequestInfo, excha
             )
         intent = decode_object(data, yaml_allowed=True)
         _authorize_creation(registry, resource, info, exchange)
-        record, created = registry.apply(
-            resource, info.namespace, info.name, intent, options, subresource=info.subresource
+        record, created = await decided(
+            registry,
+            options,
+            lambda options: registry.apply(
+                resource, info.namespace, info.name, private(registry, intent), options, subresource=info.subresource
+            ),
         )
         return await _answer(registry, resource, exchange, record, 201 if created else 200)
     if "force" in exchange.query:
         raise invalid(
             "PatchOptions", "meta.k8s.io", "", [Cause.forbidden("force", "may not be specified for non-apply patch")]
         )
-    transform = patching.transform_for(resource, media, data)
-    record = registry.patch(resource, info.namespace, info.name, transform, options, subresource=info.subresource)
+    record = await decided(
+        registry,
+        options,
+        lambda options: registry.patch(
+            resource,
+            info.namespace,
+            info.name,
+            patching.transform_for(resource, media, data),
+            options,
+            subresource=info.subresource,
+        ),
+    )
     return await _answer(registry, resource, exchange, record)
 
 
@@ -113,7 +137,8 @@ async def delete_options(exchange: Exchange) -> DeleteOptions:
         grace = query["gracePeriodSeconds"]
     dry_run = given.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
     if dry_run not in ([], ["All"]):
-        raise bad_request(f'dryRun: Unsupported value: {dry_run}: supported values: "All"')
+        text = f'Unsupported value: {orjson.dumps(dry_run).decode()}: supported values: "All"'
+        raise invalid("DeleteOptions", "meta.k8s.io", "", [Cause("FieldValueNotSupported", "dryRun", text)])
     try:
         seconds = None if grace is None else int(grace)
     except ValueError as error:
@@ -124,7 +149,13 @@ async def delete_options(exchange: Exchange) -> DeleteOptions:
         str(preconditions.get("resourceVersion") or ""),
         seconds,
         bool(dry_run),
+        exchange.warnings,
+        exchange.user,
     )
+
+
+async def _deleted(registry: Registry, resource: Resource, key: Key, options: DeleteOptions) -> tuple[Record, bool]:
+    return await decided(registry, options, lambda options: registry.delete(resource, *key, options))
 
 
 async def delete(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
@@ -134,7 +165,7 @@ async def delete(registry: Registry, resource: Resource, info: RequestInfo, exch
             "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
             "them or set propagationPolicy=Orphan to suppress this warning"
         )
-    record, gone = registry.delete(resource, info.namespace, info.name, options)
+    record, gone = await _deleted(registry, resource, (info.namespace, info.name), options)
     if not gone or resource.key in strategies.RETURN_DELETED:
         return await _answer(registry, resource, exchange, record)
     await registry.store.durable(min(record.revision, registry.store.revision))
@@ -148,7 +179,7 @@ async def delete_collection(
     selection = Selection(resource, info, exchange.query)
     records = list(selection.filter(registry.store.records(resource.key, info.namespace)))
     for record in records:
-        registry.delete(resource, *record.key, options)
+        await _deleted(registry, resource, record.key, options)
     await registry.store.durable(registry.store.revision)
     rendering = Rendering(resource, negotiate(exchange.request.headers.get("Accept", "")))
     body = rendering.many(records, {"resourceVersion": str(registry.store.revision)})

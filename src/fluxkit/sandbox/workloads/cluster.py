@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from fluxkit.objects import Object
 from fluxkit.sandbox import names
+from fluxkit.sandbox.admission import Operation
 from fluxkit.sandbox.apply import track_update
 from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.registry import DeleteOptions, Registry
@@ -158,11 +160,24 @@ class RegistryCluster:
         apply_builtin_defaults(served.gvk.group_kind, obj)
         if served.has_status and "spec" in obj:
             metadata["generation"] = 1
+        obj = self._admitted(served, obj)
+        metadata = obj["metadata"]
         status = obj.pop("status", None)
         obj = self._tracked(served, None, obj, manager)
         if status is not None:
             obj = self._tracked(served, obj, {**obj, "status": status}, manager, "status")
         return self._put(resource, obj, None)
+
+    def _admitted(self, served: Resource, obj: Object) -> Object:
+        """What admission makes of a new object; raises StatusError if it is refused."""
+        admission = self._registry.admission
+        if admission is None or not admission.active:
+            return obj
+        metadata = obj["metadata"]
+        operation = Operation("CREATE", served, "", metadata.get("namespace", ""), metadata["name"], obj, None)
+        changed = admission.mutate(operation) or obj
+        admission.validate(replace(operation, new=changed))
+        return changed
 
     def _tracked(
         self, served: Resource, before: Object | None, after: Object, manager: str, subresource: str = ""

@@ -8,6 +8,7 @@ from fluxkit.sandbox.workloads.building import (
     template_hash,
     without_zeros,
 )
+from fluxkit.sandbox.workloads.children import create_pod
 from fluxkit.sandbox.workloads.cluster import Cluster
 from fluxkit.sandbox.workloads.replicasets import available_pods
 from fluxkit.sandbox.workloads.statefulsets import REVISION_LABEL
@@ -78,6 +79,8 @@ class DaemonSets:
             pod["metadata"]["generateName"] = daemon["metadata"]["name"] + "-"
             pod["metadata"]["labels"] = {**labels_of(pod), REVISION_LABEL: revision}
             pod["spec"]["nodeName"] = node
-            made = self._cluster.create(_PODS, pod)
+            made, _ = create_pod(self._cluster, RESOURCE, daemon, pod, _COMPONENT)
+            if made is None:
+                return
             text = f"Created pod: {made['metadata']['name']}"
             self._cluster.event(daemon, "Normal", "SuccessfulCreate", text, _COMPONENT)

@@ -354,9 +354,19 @@ class Deployments:
         else:
             text = "Deployment does not have minimum availability."
             set_condition(status, "Available", "False", "MinimumReplicasUnavailable", text, moment, stamped=True)
+        self._copy_failure(new, status)
         if not deployment["spec"].get("paused") and "deletionTimestamp" not in deployment["metadata"]:
             self._progress(deployment, new, status)
         self._cluster.update(RESOURCE, deployment, status=without_zeros(status))
+
+    def _copy_failure(self, new: Object | None, status: dict[str, Any]) -> None:
+        """A ReplicaSet that cannot have its Pods makes the Deployment say so."""
+        found = condition_of((new or {}).get("status") or {}, "ReplicaFailure")
+        if found is None:
+            status["conditions"] = [each for each in status["conditions"] if each["type"] != "ReplicaFailure"]
+        else:
+            moment = self._cluster.now()
+            set_condition(status, "ReplicaFailure", "True", found["reason"], found["message"], moment, stamped=True)
 
     def _progress(self, deployment: Object, new: Object | None, status: dict[str, Any]) -> None:
         """The Progressing condition: complete, moving, or out of time."""

@@ -11,6 +11,7 @@ from fluxkit.sandbox.workloads.building import (
     seconds_since,
     set_condition,
 )
+from fluxkit.sandbox.workloads.children import create_pod
 from fluxkit.sandbox.workloads.cluster import Cluster
 from fluxkit.timestamps import format_time, parse_time
 
@@ -164,7 +165,9 @@ class Jobs:
                 pod["metadata"].setdefault("labels", {})[_INDEX] = index
                 pod["metadata"]["generateName"] = f"{job['metadata']['name']}-{index}-"
                 pod["spec"]["hostname"] = f"{job['metadata']['name']}-{index}"
-            made = self._cluster.create(_PODS, pod)
+            made, _ = create_pod(self._cluster, RESOURCE, job, pod, _COMPONENT)
+            if made is None:
+                break
             self._cluster.event(
                 job, "Normal", "SuccessfulCreate", f"Created pod: {made['metadata']['name']}", _COMPONENT
             )

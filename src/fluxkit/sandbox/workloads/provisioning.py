@@ -7,11 +7,12 @@ Follows the shapes that kubernetes/kubernetes ``pkg/controller/volume/persistent
 from typing import Any
 
 from fluxkit.objects import GroupVersionKind, Object, labels_of
+from fluxkit.sandbox.admission.quotas import QUOTAS, Quotas
 from fluxkit.sandbox.workloads import control
 from fluxkit.sandbox.workloads.building import is_pod_active, is_pod_ready, matches_selector, scaled, set_condition
 from fluxkit.sandbox.workloads.cluster import Cluster
 
-__all__ = ["Autoscalers", "Budgets", "Claims", "Ingresses"]
+__all__ = ["Autoscalers", "Budgets", "Claims", "Ingresses", "QuotaStatus"]
 
 
 class Claims:
@@ -167,6 +168,19 @@ class Autoscalers:
             if reference.get("kind") == kind and reference.get("name") == name:
                 out.append(scaler)
         return out
+
+
+class QuotaStatus:
+    """Tells what a ResourceQuota bounds and what is used of it."""
+
+    RESOURCE = QUOTAS
+
+    def __init__(self, cluster: Cluster, quotas: Quotas) -> None:
+        self._cluster = cluster
+        self._quotas = quotas
+
+    def reconcile(self, quota: Object) -> None:
+        self._cluster.set_status(self.RESOURCE, quota, self._quotas.status(quota))
 
 
 class Budgets:

@@ -7,8 +7,10 @@ from fluxkit.sandbox.workloads.building import (
     is_pod_ready,
     pod_from_template,
     seconds_since,
+    set_condition,
     without_zeros,
 )
+from fluxkit.sandbox.workloads.children import create_pod
 from fluxkit.sandbox.workloads.cluster import Cluster
 
 __all__ = ["RESOURCE", "ReplicaSets", "available_pods"]
@@ -43,8 +45,9 @@ class ReplicaSets:
     def reconcile(self, replica_set: Object) -> None:
         metadata, spec = replica_set["metadata"], replica_set["spec"]
         pods = [pod for pod in self._cluster.owned(metadata["uid"], _PODS) if is_pod_active(pod)]
+        problem = ""
         if "deletionTimestamp" not in metadata:
-            self._scale(replica_set, pods, spec.get("replicas", 1))
+            problem = self._scale(replica_set, pods, spec.get("replicas", 1))
             pods = [pod for pod in self._cluster.owned(metadata["uid"], _PODS) if is_pod_active(pod)]
         wanted = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
         status = without_zeros(
@@ -59,14 +62,21 @@ class ReplicaSets:
             },
             "replicas",
         )
+        if problem:
+            conditions = (replica_set.get("status") or {}).get("conditions") or ()
+            status["conditions"] = [dict(each) for each in conditions]
+            set_condition(status, "ReplicaFailure", "True", "FailedCreate", problem, self._cluster.now())
         self._cluster.set_status(RESOURCE, replica_set, status)
 
-    def _scale(self, replica_set: Object, pods: list[Object], replicas: int) -> None:
+    def _scale(self, replica_set: Object, pods: list[Object], replicas: int) -> str:
+        """Creates and deletes Pods; why one could not be created."""
         missing = replicas - len(pods)
         for _ in range(missing):
             pod = pod_from_template(replica_set, replica_set["spec"].get("template") or {})
             pod["metadata"]["generateName"] = replica_set["metadata"]["name"] + "-"
-            made = self._cluster.create(_PODS, pod)
+            made, problem = create_pod(self._cluster, RESOURCE, replica_set, pod, _COMPONENT)
+            if made is None:
+                return problem
             text = f"Created pod: {made['metadata']['name']}"
             self._cluster.event(replica_set, "Normal", "SuccessfulCreate", text, _COMPONENT)
         if missing < 0:
@@ -77,3 +87,4 @@ class ReplicaSets:
                 self._cluster.delete(_PODS, pod)
                 text = f"Deleted pod: {pod['metadata']['name']}"
                 self._cluster.event(replica_set, "Normal", "SuccessfulDelete", text, _COMPONENT)
+        return ""

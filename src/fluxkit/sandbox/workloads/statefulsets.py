@@ -14,6 +14,7 @@ from fluxkit.sandbox.workloads.building import (
     template_hash,
     without_zeros,
 )
+from fluxkit.sandbox.workloads.children import create_pod
 from fluxkit.sandbox.workloads.cluster import Cluster
 from fluxkit.sandbox.workloads.replicasets import available_pods
 
@@ -177,7 +178,10 @@ class StatefulSets:
             self._claim(stateful, claim, claim_name)
         if volumes:
             pod["spec"]["volumes"] = volumes
-        self._cluster.create(_PODS, pod)
+        failed = f"create Pod {name} in StatefulSet {stateful['metadata']['name']} failed error"
+        made, _ = create_pod(self._cluster, RESOURCE, stateful, pod, _COMPONENT, failed)
+        if made is None:
+            return
         text = f"create Pod {name} in StatefulSet {stateful['metadata']['name']} successful"
         self._cluster.event(stateful, "Normal", "SuccessfulCreate", text, _COMPONENT)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from fluxkit.objects import Object
+from fluxkit.sandbox.admission.quotas import QUOTAS
 from fluxkit.sandbox.bootstrap import NODE_NAME
 from fluxkit.sandbox.lifecycle import Controller
 from fluxkit.sandbox.registry import Registry
@@ -10,9 +11,12 @@ from fluxkit.sandbox.store import Change, Key, Record
 from fluxkit.sandbox.validation import Schemas
 from fluxkit.sandbox.workloads import cronjobs, daemonsets, deployments, jobs, pods, replicasets, services, statefulsets
 from fluxkit.sandbox.workloads.cluster import RegistryCluster
-from fluxkit.sandbox.workloads.provisioning import Autoscalers, Budgets, Claims, Ingresses
+from fluxkit.sandbox.workloads.provisioning import Autoscalers, Budgets, Claims, Ingresses, QuotaStatus
 
 __all__ = ["Workloads"]
+
+_MEASURED = frozenset(["pods", "services", "persistentvolumeclaims"])
+"""Kinds of which a quota counts more than how many there are."""
 
 _POD_OWNERS = frozenset([replicasets.RESOURCE, statefulsets.RESOURCE, daemonsets.RESOURCE, jobs.RESOURCE])
 
@@ -48,6 +52,8 @@ class Workloads:
             Autoscalers.RESOURCE: self._autoscalers.reconcile,
             Budgets.RESOURCE: budgets.reconcile,
         }
+        if registry.admission is not None:
+            self._handlers[QUOTAS] = QuotaStatus(self._cluster, registry.admission.quotas).reconcile
         self._mine: set[int] = set()
         for resource in self._handlers:
             for record in self._store.records(resource):
@@ -81,6 +87,9 @@ class Workloads:
 
     def _wake(self, resource: str, record: Record, previous: Record | None, deleted: bool) -> None:
         """Enqueues the objects that a change concerns."""
+        if self._store.count(QUOTAS) and (deleted or previous is None or resource in _MEASURED):
+            for quota in self._store.records(QUOTAS, record.key[0]) if record.key[0] else ():
+                self.controller.enqueue((QUOTAS, quota.key))
         handled = resource in self._handlers
         if handled and not deleted:
             self.controller.enqueue((resource, record.key))

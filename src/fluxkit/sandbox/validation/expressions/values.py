@@ -3,12 +3,9 @@
 Follows kubernetes/apiserver ``pkg/cel/common`` (values.go) and ``pkg/cel/escaping.go``.
 """
 
-from datetime import timedelta
 from typing import Any
 
-from fluxkit.durations import parse_duration
 from fluxkit.schema import SchemaNode
-from fluxkit.timestamps import parse_time
 
 __all__ = ["as_seen"]
 
@@ -27,7 +24,10 @@ def _identifier(name: str) -> str:
 
 
 def as_seen(schema: SchemaNode | None, value: Any) -> Any:
-    """A value with names that CEL can spell, numbers as doubles where they are declared so, dates and durations."""
+    """A value with names that CEL can spell, and numbers as doubles where they are declared so.
+
+    Dates and durations stay texts: the implementation takes no others (``timestamp(self.when)`` works).
+    """
     if isinstance(value, dict):
         if schema is None:
             return {key: as_seen(None, child) for key, child in value.items() if child is not None}
@@ -44,9 +44,4 @@ def as_seen(schema: SchemaNode | None, value: Any) -> Any:
         return value
     if schema.type == "number" and isinstance(value, int):
         return float(value)
-    if isinstance(value, str) and schema.format in ("date-time", "duration"):
-        try:
-            return parse_time(value) if schema.format == "date-time" else timedelta(seconds=parse_duration(value))
-        except ValueError:
-            return value
     return value
