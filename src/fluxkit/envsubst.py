@@ -16,7 +16,11 @@ _NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 class SubstitutionError(ValueError):
-    """The text has a malformed expression, or refers to a variable that is not set."""
+    """The text has a malformed expression, or refers to a variable that is not set (``variable``, if it is that)."""
+
+    def __init__(self, text: str, variable: str = "") -> None:
+        super().__init__(text)
+        self.variable = variable
 
 
 def substitute(text: str, variables: Mapping[str, str], *, strict: bool) -> str:
@@ -172,7 +176,7 @@ def _evaluate(part: str | _Expression, variables: Mapping[str, str], strict: boo
     value = variables.get(part.name)
     if value is None:
         if strict and part.operator not in _DEFAULT_OPERATORS:
-            raise SubstitutionError(f'variable not set (strict mode): "{part.name}"')
+            raise SubstitutionError(f'variable not set (strict mode): "{part.name}"', part.name)
         value = ""
     return _operate(part, value, arguments)
 

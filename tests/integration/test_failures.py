@@ -213,7 +213,7 @@ async def test_failing_substitutions_name_the_variable(fleet: Fleet) -> None:
     await fleet.kustomize("app", "./app", postBuild={"substitute": {"other": "x"}})
     assert await fleet.failed("app", "BuildFailed") == (
         "post build failed for 'ConfigMap.v1.[noGrp]/a': envsubst error: variable substitution failed: "
-        'variable not set (strict mode): "nowhere"'
+        'variable not set (strict mode): "nowhere" (used in app/a.yaml:7)'
     )
     await fleet.kustomize("refs", "./app", postBuild={"substituteFrom": [{"kind": "Secret", "name": "missing"}]})
     assert "substitute from 'Secret/missing' error:" in await fleet.failed("refs", "BuildFailed")

@@ -7,14 +7,13 @@ in a worker process under limits. Order and error texts follow fluxcd/kustomize-
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fluxkit import envsubst, yaml
-from fluxkit.api.kustomize import KustomizationSpec, PostBuild
+from fluxkit import yaml
+from fluxkit.api.kustomize import KustomizationSpec
 from fluxkit.controllers.bases import RemoteBases
 from fluxkit.controllers.decryption import (
     DecryptedSources,
@@ -24,15 +23,12 @@ from fluxkit.controllers.decryption import (
     decrypt_sources,
 )
 from fluxkit.controllers.overlay import OverlayError, generate_overlay
+from fluxkit.controllers.substitution import SubstitutionFailed, mentions, substitute_objects
 from fluxkit.kustomize import BuildOptions, KustomizeError
 from fluxkit.kustomize import build as kustomize_build
-from fluxkit.objects import Object, annotations_of, gvk_of, key_of, labels_of
+from fluxkit.objects import Object, gvk_of, key_of
 
 __all__ = ["BuildFailed", "BuildInputs", "BuildRequest", "Manifests", "build_manifests"]
-
-_VARIABLE_NAME = r"^[_[:alpha:]][_[:alpha:][:digit:]]*$"
-_VALID_NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*")
-_SUBSTITUTE_KEY = "kustomize.toolkit.fluxcd.io/substitute"
 
 
 class BuildFailed(Exception):
@@ -118,7 +114,14 @@ def build_manifests(request: BuildRequest) -> Manifests:
         except DecryptionFailed as error:
             raise BuildFailed(str(error)) from None
     if request.spec.post_build is not None:
-        objects = _substitute(objects, request.spec.post_build, request)
+        variables = dict(request.variables)
+        variables.update({name: value.replace("\n", "") for name, value in request.spec.post_build.substitute.items()})
+        always = request.spec.post_build.substitute_strategy == "Always"
+        if variables or always:
+            try:
+                objects = substitute_objects(objects, variables, strict=request.strict_substitutions)
+            except SubstitutionFailed as error:
+                raise BuildFailed(f"{error}{mentions(request.root, result.files, error.variable)}") from None
     text = yaml.dump_all(objects) if changed else result.text
     made_up = frozenset({overlay.path}) - overlay.files
     inputs = BuildInputs(
@@ -158,41 +161,3 @@ def _expand_lists(objects: list[Object]) -> list[Object]:
         else:
             expanded.append(obj)
     return expanded
-
-
-def _substitute(objects: list[Object], post_build: PostBuild, request: BuildRequest) -> list[Object]:
-    variables = dict(request.variables)
-    variables.update({name: value.replace("\n", "") for name, value in post_build.substitute.items()})
-    if not variables and post_build.substitute_strategy != "Always":
-        return objects
-    return [_substitute_object(obj, variables, strict=request.strict_substitutions) for obj in objects]
-
-
-def _substitute_object(obj: Object, variables: Mapping[str, str], *, strict: bool) -> Object:
-    if "disabled" in (labels_of(obj).get(_SUBSTITUTE_KEY), annotations_of(obj).get(_SUBSTITUTE_KEY)):
-        return obj
-    for name in variables:
-        if not _VALID_NAME.fullmatch(name):
-            cause = f"envsubst error: '{name}' var name is invalid, must match '{_VARIABLE_NAME}'"
-            raise _post_build_failed(obj, cause)
-    try:
-        text = yaml.dump(obj)
-        expanded = envsubst.substitute(text, variables, strict=strict)
-        if expanded == text:
-            return obj
-        result = yaml.load(expanded)
-    except envsubst.SubstitutionError as error:
-        raise _post_build_failed(obj, f"envsubst error: variable substitution failed: {error}") from None
-    except yaml.YAMLError as error:
-        # the text may quote values that came from a Secret, so only the place is told
-        place = f" at line {error.line} of the substituted object" if error.line else ""
-        raise _post_build_failed(obj, f"envsubst error: YAMLToJSON: the result is not valid YAML{place}") from None
-    if not isinstance(result, dict):
-        raise _post_build_failed(obj, "envsubst error: the result is not an object")
-    return result
-
-
-def _post_build_failed(obj: Object, cause: str) -> BuildFailed:
-    gvk = gvk_of(obj)
-    kind = f"{gvk.kind}.{gvk.version or '[noVer]'}.{gvk.group or '[noGrp]'}"
-    return BuildFailed(f"post build failed for '{kind}/{key_of(obj).name}': {cause}")
