@@ -16,7 +16,7 @@ __all__ = ["health"]
 _HEALTHY = 200
 _FAILING = 100
 _PUSHES = 3
-_TIMEOUT = "10s"
+_TIMEOUT = "30s"  # the shortest that upstream takes
 _RETRY = "5s"
 _DEADLINE = 900.0
 

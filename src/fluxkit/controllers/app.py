@@ -222,6 +222,7 @@ class _Process:
             others,
             no_cross_namespace_refs=options.no_cross_namespace_refs,
             external_artifacts=options.gate("ExternalArtifact"),
+            direct=self._client if options.gate("DirectSourceFetch") else None,
         )
         services = Services(
             client=self._client,

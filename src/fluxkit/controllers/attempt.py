@@ -123,7 +123,17 @@ class Attempt:
         was = self._ks.status
         self._undisturbed = was.last_attempted_revision == was.last_applied_revision
         """Whether no attempt at another revision came between the last success and this one."""
-        self._health = HealthCheck(run, status, events, services.watcher, services.drift, expressions)
+        options = services.options
+        self._health = HealthCheck(
+            run,
+            status,
+            events,
+            services.watcher,
+            services.drift,
+            expressions,
+            fail_fast=not options.gate("DisableFailFastBehavior"),
+            interruptible=options.gate("CancelHealthCheckOnNewRevision"),
+        )
 
     async def execute(self) -> bool:
         """Returns whether there was anything to do.
@@ -228,7 +238,9 @@ class Attempt:
         record = self._memory.build
         assert record is not None
         refs = health_refs(self._ks, list(self._status.inventory()))
-        healthy = self._health.is_known_healthy(refs)
+        # objects of others are nothing that a tenant may hear of from what the controllers know
+        asks_others = not self._ks.spec.wait and bool(self._services.targets.account_of(self._ks))
+        healthy = not (refs and asks_others) and self._health.is_known_healthy(refs)
         if not healthy:
             self._status.begin()
             async with self._services.targets.open(self._ks) as target:
@@ -324,6 +336,7 @@ class Attempt:
             ignore=IgnoreRules([IgnoreRule(tuple(rule.paths), _ignore_target(rule.target)) for rule in spec.ignore]),
             custom_stage_kinds=parse_group_kinds(options.custom_apply_stage_kinds),
             override_managers=options.override_managers,
+            migrate_api_version=options.gate("MigrateAPIVersion"),
             expected=list(old),
             leave=self._leave(old, manifests) if self._directives.drift_warn else None,
         )
@@ -396,9 +409,9 @@ class Attempt:
 
     def _tell(self, changes: ChangeSet) -> None:
         if len(changes):
-            self._run.log.info(
-                "server-side apply completed", {"output": changes.to_map(), "revision": self._status.revision}
-            )
+            grouped = self._services.options.gate("GroupChangeLog")
+            output = changes.to_grouped_map() if grouped else changes.to_map()
+            self._run.log.info("server-side apply completed", {"output": output, "revision": self._status.revision})
         if log := changes.change_log():
             self._events.info(log)
 

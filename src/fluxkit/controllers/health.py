@@ -45,7 +45,13 @@ class HealthCheck:
         watcher: StatusWatcher,
         drift: DriftWatch[ObjectKey],
         expressions: HealthExpressions,
+        *,
+        fail_fast: bool = True,
+        interruptible: bool = True,
     ) -> None:
+        """``fail_fast`` ends a wait at the first failed object, ``interruptible`` when something newer comes up."""
+        self._fail_fast = fail_fast
+        self._interruptible = interruptible
         self._run = run
         self._status = status
         self._events = events
@@ -83,7 +89,8 @@ class HealthCheck:
         conditions.mark_unknown(kustomization, conditions.HEALTHY, "Progressing", message)
         started = time.monotonic()
         try:
-            await self._run.waiting(self._watch(target, refs, changes, ttl_jobs), interruptible=True)
+            watching = self._watch(target, refs, changes, ttl_jobs)
+            await self._run.waiting(watching, interruptible=self._interruptible)
         except HealthCheckFailed as error:
             conditions.mark_false(kustomization, conditions.HEALTHY, "HealthCheckFailed", str(error))
             after = format_duration(elapsed(started))
@@ -106,6 +113,7 @@ class HealthCheck:
             await watcher.wait_healthy(
                 refs,
                 timeout=self._status.timeout,
+                fail_fast=self._fail_fast,
                 ttl_jobs=ttl_jobs,
                 managed=own and self._status.kustomization.spec.wait,
                 applied=changes.state,

@@ -19,12 +19,23 @@ CONTROLLERS = ("source-controller", "kustomize-controller")
 
 FEATURE_GATES: Mapping[str, bool] = {
     "AdditiveCELDependencyCheck": False,
+    "CacheSecretsAndConfigMaps": False,
+    "CancelHealthCheckOnNewRevision": True,
+    "DirectSourceFetch": False,
     "DisableConfigWatchers": False,
+    "DisableFailFastBehavior": False,
+    "DisableStatusPollerCache": True,
     "ExternalArtifact": False,
+    "GroupChangeLog": False,
+    "MigrateAPIVersion": False,
     "ObjectLevelWorkloadIdentity": False,
     "StrictPostBuildSubstitutions": True,
 }
-"""The gates that exist, with their defaults."""
+"""The gates that exist, with their defaults, which are upstream's but for ``CancelHealthCheckOnNewRevision``.
+
+``CacheSecretsAndConfigMaps`` and ``DisableStatusPollerCache`` change nothing: what is read once needs no cache, and
+health is watched.
+"""
 
 
 class OptionsError(ValueError):

@@ -103,7 +103,10 @@ class SourceReader:
         *,
         no_cross_namespace_refs: bool,
         external_artifacts: bool,
+        direct: Client | None = None,
     ) -> None:
+        """``direct`` reads sources from the server where the caches are not trusted to be current."""
+        self._direct = direct
         self._repositories = repositories
         self._others = others
         self._no_cross_namespace_refs = no_cross_namespace_refs
@@ -119,7 +122,18 @@ class SourceReader:
         if kind == GitRepository.GVK.kind:
             obj = self._repositories().get(key.namespace, key.name)
         else:
-            obj = await self._others.get(kind, key)
+            obj = await self._others.get(kind, key)  # which follows the kind from then on
+        if self._direct is not None:
+            obj = await self._read(self._direct, GroupVersionKind(GROUP, "v1", kind), key)
         if obj is None:
             raise SourceNotFound(f"Source '{kind}/{key}' not found")
         return Source(kind, key, artifact_of(obj))
+
+    @staticmethod
+    async def _read(client: Client, gvk: GroupVersionKind, key: ObjectKey) -> Object | None:
+        try:
+            return await client.get(gvk, key.name, key.namespace)
+        except NotFound:
+            return None
+        except NoMatch as error:
+            raise SourceNotFound(f"source `{key.name}` kind '{gvk.kind}' not supported: {error}") from None
