@@ -40,7 +40,9 @@ def _spec(root: Path, source: str, target: str) -> dict[str, Any]:
     return found["spec"] | {"metadata": found["metadata"]}
 
 
-@pytest.mark.contract("KZB-134", "KZB-135", "KZB-136", "KZB-140", "KZB-141", "KZB-142", "KZB-143", "KZB-144", "KZB-145")
+@pytest.mark.contract(
+    "KZB-134", "KZB-135", "KZB-136", "KZB-140", "KZB-141", "KZB-142", "KZB-143", "KZB-144", "KZB-145", "KZB-205"
+)
 @pytest.mark.parametrize(
     ("source", "target", "path", "value"),
     [

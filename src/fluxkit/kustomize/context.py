@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from fluxkit.kustomize.budget import Budget
+from fluxkit.kustomize.crds import declared_scopes
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.files import Files
 from fluxkit.kustomize.identity import Scopes
@@ -47,6 +48,8 @@ class BuildContext:
             self.met_unknown_kind = not all(
                 self.scopes.is_known(resource.api_version, resource.kind) for resource in resources
             )
+        if self.options.learn_scopes:
+            self.scopes.extend(declared_scopes(resource.tree for resource in resources))
         if self._count > self.options.limits.resources:
             raise KustomizeError(f"the build reads more than the limit of {self.options.limits.resources} resources")
         return resources

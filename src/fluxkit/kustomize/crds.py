@@ -4,7 +4,7 @@ The files hold a mapping of type names to ``{Schema: {properties: ...}}``; a Cus
 and yields nothing (api ``internal/accumulator/loadconfigfromcrds.go``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -16,9 +16,24 @@ from fluxkit.kustomize.kustomization import parse_yaml11
 from fluxkit.kustomize.loader import Loader
 from fluxkit.yaml.errors import YAMLError
 
-__all__ = ["configuration_from_crds"]
+__all__ = ["configuration_from_crds", "declared_scopes"]
 
 _PREFIX: Final = "x-kubernetes-"
+
+
+def declared_scopes(trees: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], bool]:
+    """What definitions among resources declare: (apiVersion, kind) to whether it is cluster-scoped."""
+    scopes: dict[tuple[str, str], bool] = {}
+    for tree in trees:
+        spec = tree.get("spec")
+        if tree.get("kind") != "CustomResourceDefinition" or not isinstance(spec, dict):
+            continue
+        names, versions = spec.get("names"), spec.get("versions")
+        kind = names.get("kind") if isinstance(names, dict) else None
+        for version in versions if isinstance(versions, list) else ():
+            if isinstance(version, dict) and isinstance(kind, str):
+                scopes[f"{spec.get('group')}/{version.get('name')}", str(kind)] = spec.get("scope") == "Cluster"
+    return scopes
 
 
 def configuration_from_crds(loader: Loader, paths: list[str]) -> TransformerConfig:

@@ -14,16 +14,23 @@ from fluxkit.kustomize.decode import json_type
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.kustomization import parse_yaml11
 from fluxkit.kustomize.tree import copy_tree
+from fluxkit.yaml.composer import compose_all
 from fluxkit.yaml.errors import YAMLError
+from fluxkit.yaml.loader import RULES
 
 __all__ = ["Operation", "apply", "parse"]
 
 Operation = Mapping[str, Any]
 
 
-def parse(text: str) -> list[Operation]:
-    """The operations in a patch: JSON if it starts with a bracket, else YAML 1.1. Raises :class:`KustomizeError`."""
+def parse(text: str, *, strict: bool = False) -> list[Operation]:
+    """The operations in a patch: JSON if it starts with a bracket, else YAML 1.1. Raises :class:`KustomizeError`.
+
+    Of several YAML documents the first is read; ``strict`` refuses them.
+    """
     try:
+        if strict and not text.startswith("[") and len(list(compose_all(text, "patch", RULES))) > 1:
+            raise KustomizeError("a JSON patch must be one YAML document, all but the first would be ignored")
         value = orjson.loads(text) if text.startswith("[") else parse_yaml11(text, "patch")
     except orjson.JSONDecodeError as error:
         raise KustomizeError(f"invalid JSON: {error}") from None

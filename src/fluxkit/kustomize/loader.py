@@ -6,7 +6,7 @@ gives the loader of a base, and refuses cycles.
 
 import os
 
-from fluxkit.kustomize.errors import KustomizeError, MissingFile
+from fluxkit.kustomize.errors import KustomizeError, MissingFile, go_quote
 from fluxkit.kustomize.files import Files, inside
 from fluxkit.kustomize.options import BuildOptions
 from fluxkit.kustomize.remote import RepoSpec, is_remote_file, parse_repo_url
@@ -80,6 +80,12 @@ class Loader:
             return self._clone(spec)
         if path.startswith("/"):
             raise KustomizeError(f"new root '{path}' cannot be absolute")
+        if self._options.level == "next" and _is_ambiguous(path):
+            raise KustomizeError(
+                f"path {go_quote(path)} is ambiguous: resolves to {go_quote(os.path.normpath(path))} after "
+                "normalization, which is likely not the intended target; check for YAML indentation errors in your "
+                "kustomization file"
+            )
         root = _confirm_dir(self.files, os.path.normpath(f"{self.root}/{path}"))
         self._refuse_leaving_clone(root)
         self._refuse_cycle(root)
@@ -116,6 +122,11 @@ class Loader:
             if inside(visited.root, root):
                 raise KustomizeError(f"cycle detected: candidate root '{root}' contains visited root '{visited.root}'")
             visited = visited._referrer
+
+
+def _is_ambiguous(path: str) -> bool:
+    """Whether ``..`` stands inside a part of a path, as when two list entries run together in YAML."""
+    return any(".." in part and part != ".." for part in path.split("/"))
 
 
 def _clone(files: Files, spec: RepoSpec, options: BuildOptions, referrer: Loader | None) -> Loader:

@@ -115,6 +115,9 @@ class BuildOptions:
     - ``level``: ``v5.8.1`` is the release that Flux pins; ``next`` behaves as kustomize's code after it does.
     - ``enable_plugins`` with ``functions``: KRM functions in containers and plugins that are executables;
       ``enable_exec`` also lets functions be executables. ``function_options`` say what they may use.
+    - ``learn_scopes``: kinds that custom resource definitions in the build declare as cluster-scoped get no namespace;
+      ``strict_patches``: JSON patches of several YAML documents, of which upstream reads the first, are errors. Both go
+      beyond upstream.
     - ``enable_helm`` with ``helm_renderer``: charts; repositories also need ``allow_remote``.
     """
 
@@ -132,6 +135,8 @@ class BuildOptions:
     enable_helm: bool = False
     functions: FunctionRunner | None = None
     function_options: FunctionOptions = FunctionOptions()
+    learn_scopes: bool = False
+    strict_patches: bool = False
     helm_renderer: HelmRenderer | None = None
     helm_api_versions: tuple[str, ...] = ()
     helm_kube_version: str = ""

@@ -54,6 +54,8 @@ def patch_transformer(
         operations = json6902.parse(text)
     except KustomizeError:
         operations = None
+    if operations and context.options.strict_patches:
+        json6902.parse(text, strict=True)
     if merges and operations:
         raise KustomizeError(f"illegally qualifies as both an SM and JSON patch: {source}", field="patches")
     if merges is None and operations is None:
@@ -119,7 +121,7 @@ def json_patch(
         operations = loader.load_text(path)
         if not operations:
             raise KustomizeError(f"patch file '{path}' empty seems to be empty", file=path)
-    parsed = json6902.parse(operations)
+    parsed = json6902.parse(operations, strict=context.options.strict_patches)
     if not parsed:
         raise KustomizeError(
             f"patch appears to be empty; file={path}, JsonOp={operations}", file=path, field="patchesJson6902"

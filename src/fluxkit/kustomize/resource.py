@@ -238,6 +238,13 @@ class Resource:
     def store_previous_id(self) -> None:
         """Remember the current id before a change of name, namespace or kind."""
         current = self.id
+        if not current.name.count(",") == current.effective_namespace.count(",") == current.kind.count(","):
+            # Upstream keeps them in lists with commas, and panics; encrypted metadata gets here.
+            raise KustomizeError(
+                "recovered from kustomize build panic: number of previous names, number of previous namespaces, number "
+                "of previous kinds not equal",
+                resource=str(current),
+            )
         self.previous.append((current.effective_namespace, current.name, current.kind))
 
     # Metadata as upstream reads and writes it: string maps.
