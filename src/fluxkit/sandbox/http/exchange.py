@@ -17,7 +17,12 @@ __all__ = ["MAX_BODY", "Exchange", "flag", "respond", "respond_error"]
 MAX_BODY = 3 * 1024 * 1024
 """Bytes of a request body, as the real server's default."""
 
-_COMMON = {"Cache-Control": "no-cache, private"}
+_COMMON = {
+    "Cache-Control": "no-cache, private",
+    # The sign of priority and fairness, for which clients give up throttling themselves.
+    "X-Kubernetes-Pf-Flowschema-Uid": "00000000-0000-0000-0000-000000000001",
+    "X-Kubernetes-Pf-Prioritylevel-Uid": "00000000-0000-0000-0000-000000000002",
+}
 
 
 @dataclass(slots=True)
