@@ -8,6 +8,7 @@ the file before encryption (``plain.*``), as sops encrypted it (``encrypted.*``)
 """
 
 import argparse
+import asyncio
 import base64
 import os
 import shutil
@@ -18,6 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.sops.standins import AWS, GCP, KEY_ARN, RESOURCE, Vault, serving  # noqa: E402
+
 FIXTURES = ROOT / "tests" / "sops" / "fixtures"
 
 YAML = """\
@@ -252,9 +257,26 @@ def make(tools: Tools) -> None:
     for suffix, plain in ((".yaml", YAML), (".json", JSON), (".env", DOTENV), (".ini", INI)):
         tools.case(f"groups{suffix.replace('.', '-')}", suffix, plain.encode(), ("--config", str(config)), two)
     config.unlink()
+    asyncio.run(make_with_services(tools))
     large = "".join(f"K{number}={base64.b64encode(bytes([number % 256]) * 30).decode()}\n" for number in range(400))
     tools.case("large", ".env", large.encode(), to, own)
     tools.stop_agent()
+
+
+async def make_with_services(tools: Tools) -> None:
+    """Files whose data key a stand-in for a key service has encrypted for the real sops."""
+
+    async def case(name: str, arguments: Sequence[str], extra: Mapping[str, str]) -> None:
+        await asyncio.to_thread(tools.case, name, ".env", DOTENV.encode(), arguments, extra)
+
+    vault, aws, gcp = Vault(), AWS(), GCP()
+    async with serving(vault), serving(aws), serving(gcp):
+        uri = f"{vault.url}/v1/sops/keys/key"
+        await case("vault", ("--hc-vault-transit", uri), {"VAULT_TOKEN": vault.token})
+        credentials = {name.upper(): value for name, value in AWS.CREDENTIALS.items()}
+        await case("aws", ("--kms", KEY_ARN), {"AWS_ENDPOINT_URL": aws.url, **credentials})
+        rest = {"SOPS_GCP_KMS_CLIENT_TYPE": "rest", "SOPS_GCP_KMS_ENDPOINT": gcp.url}
+        await case("gcp", ("--gcp-kms", RESOURCE), {**rest, "GOOGLE_OAUTH_ACCESS_TOKEN": gcp.token})
 
 
 def main() -> None:

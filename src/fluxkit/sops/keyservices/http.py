@@ -1,14 +1,16 @@
 """Asking a key service over HTTP: one request, bounded in time and size, redirects not followed."""
 
+import os
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import aiohttp
 
 from fluxkit.sops.errors import MasterKeyError
 
-__all__ = ["Answer", "ask"]
+__all__ = ["SECONDS", "Answer", "ask"]
 
 SECONDS: Final = 10.0
 _BYTES: Final = 1 << 20
@@ -29,12 +31,14 @@ async def ask(
     body: Mapping[str, Any] | None,
     headers: Mapping[str, str],
     *,
-    tls: ssl.SSLContext | bool = True,
+    tls: ssl.SSLContext | bool | None = None,
 ) -> Answer:
     """Raises :class:`MasterKeyError` if there is no answer."""
     import orjson
 
     timeout = aiohttp.ClientTimeout(total=SECONDS)
+    if tls is None:
+        tls = _default_tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
@@ -52,6 +56,12 @@ async def ask(
     except orjson.JSONDecodeError:
         parsed = {}
     return Answer(response.status, response.headers, parsed if isinstance(parsed, dict) else {})
+
+
+@lru_cache(maxsize=1)
+def _default_tls(file: str | None, directory: str | None) -> ssl.SSLContext:
+    """By the variables that OpenSSL reads, which aiohttp looks at once and for all when it is imported."""
+    return ssl.create_default_context(cafile=file, capath=directory)
 
 
 def _reason(error: Exception) -> str:

@@ -117,4 +117,8 @@ def _azure(value: bytes) -> dict[str, Any]:
 
 
 def _gcp(value: bytes) -> dict[str, Any]:
-    return _mapping(value.decode("utf-8", "replace").strip("\n"), "GCP credentials file")
+    document = _mapping(value.decode("utf-8", "replace").strip("\n"), "GCP credentials file")
+    if document.get("type") != "service_account":
+        # other types may read files of the controller and send them away
+        raise ValueError("expected the JSON key of a service account (type 'service_account')")
+    return document

@@ -7,9 +7,10 @@ from typing import Final
 
 from fluxkit.sops.answers import Answers, Identity, identity
 from fluxkit.sops.errors import MasterKeyError
-from fluxkit.sops.keyservices import vault
+from fluxkit.sops.keyservices import aws, azure, gcp, vault
 from fluxkit.sops.keyservices.material import KeyMaterial
 from fluxkit.sops.keyservices.pgp import Keyring
+from fluxkit.sops.keyservices.threads import in_thread
 from fluxkit.sops.metadata import MasterKey
 
 __all__ = ["KeyServices"]
@@ -69,10 +70,19 @@ class KeyServices:
                 answers[identity(key)] = await self._decrypt(key)
             except MasterKeyError as error:
                 answers[identity(key)] = str(error)
+            except Exception as error:  # noqa: BLE001 - boundary: what client libraries make of a senseless answer
+                answers[identity(key)] = f"the key service gave an answer that makes no sense ({type(error).__name__})"
 
     async def _decrypt(self, key: MasterKey) -> bytes:
-        if key.kind == "hc_vault":
-            return await vault.decrypt(key, self._token_for)
+        match key.kind:
+            case "hc_vault":
+                return await vault.decrypt(key, self._token_for)
+            case "kms":
+                return await in_thread(aws.decrypt, key, self._material.aws)
+            case "gcp_kms":
+                return await gcp.decrypt(key, self._material.gcp)
+            case "azure_kv":
+                return await azure.decrypt(key, self._material.azure)
         raise MasterKeyError(f"master keys of the kind {key.kind} are not supported")
 
     async def _token_for(self, address: str) -> str:

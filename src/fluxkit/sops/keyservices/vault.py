@@ -76,12 +76,12 @@ async def _write(address: str, path: str, body: dict[str, Any], token: str, wher
     return answer
 
 
-def _tls() -> ssl.SSLContext | bool:
+def _tls() -> ssl.SSLContext | bool | None:
     if os.environ.get("VAULT_SKIP_VERIFY", "").lower() in ("1", "t", "true"):
         return False
     file, directory = os.environ.get("VAULT_CACERT"), os.environ.get("VAULT_CAPATH")
     if not file and not directory:
-        return True
+        return None
     try:
         return ssl.create_default_context(cafile=file, capath=directory)
     except OSError:

@@ -16,7 +16,8 @@ from fluxkit.sops.values import Comment
 
 __all__ = ["dump", "load"]
 
-_MAX_NODES: Final = 1_000_000
+_MAX_COPIES: Final = 100_000
+"""How many nodes aliases may add."""
 _MAX_DEPTH: Final = 200
 
 
@@ -43,7 +44,8 @@ def load(data: bytes) -> Document:
 
 class _Reader:
     def __init__(self) -> None:
-        self._nodes = 0
+        self._copies = 0
+        self._in_alias = 0
 
     def document(self, document: Node, unique: bool) -> Branch:
         branch = Branch()
@@ -65,15 +67,14 @@ class _Reader:
         return branch
 
     def _count(self, depth: int) -> None:
-        self._nodes += 1
-        if self._nodes > _MAX_NODES:
+        self._copies += self._in_alias > 0
+        if self._copies > _MAX_COPIES:
             raise SopsError("Error unmarshaling input YAML: yaml: document contains excessive aliasing")
         if depth > _MAX_DEPTH:
             raise SopsError(f"Error unmarshaling input YAML: nested deeper than {_MAX_DEPTH} levels")
 
     def _mapping(self, node: Node, branch: Branch, handled: bool, unique: bool, depth: int) -> None:
         """``handled`` says that the comments of the node itself have been dealt with."""
-        self._count(depth)
         if not handled:
             _to_branch(node.head, branch)
             _to_branch(node.line, branch)
@@ -106,13 +107,16 @@ class _Reader:
         return name
 
     def _value(self, node: Node, handled: bool, unique: bool, depth: int) -> Any:
+        self._count(depth)
         match node.kind:
             case "scalar":
                 return value_of(node)
             case "alias":
                 assert node.target is not None
-                self._count(depth)
-                return self._value(node.target, False, unique, depth + 1)
+                self._in_alias += 1
+                value = self._value(node.target, False, unique, depth + 1)
+                self._in_alias -= 1
+                return value
             case "mapping":
                 branch = Branch()
                 self._mapping(node, branch, handled, unique, depth + 1)
@@ -120,7 +124,6 @@ class _Reader:
         return self._sequence(node, handled, unique, depth)
 
     def _sequence(self, node: Node, handled: bool, unique: bool, depth: int) -> list[Any]:
-        self._count(depth)
         values: list[Any] = []
         if not handled:
             _to_list(node.head, values)
