@@ -4,6 +4,7 @@ Evaluation follows golang/go ``src/text/template/exec.go``. Closures rather than
 chart run once, and building closures costs a fraction of what Python's own compiler would take.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ from fluxkit.template.values import EMPTY_INTERFACE, Uint8, is_true, kind_of, me
 
 __all__ = ["compile_tree"]
 
+_COMPILING = threading.RLock()
 _BREAK = "break"
 _CONTINUE = "continue"
 Piped = Callable[[Execution, Frame, Any, Any], Any]
@@ -57,15 +59,17 @@ class _Compiler:
         self._tree = tree
         self._visible: list[tuple[str, int]] = [("$", 0)]
         self.size = 2
+        self._base = 0
+        """What the positions of the nodes at hand are relative to."""
         self._dot_origin: int | None = None
         """The slot of the container that dot is an element of, inside a range."""
 
     def _at(self, node: nodes.Node) -> Site:
-        return Site(self._tree, node)
+        return Site(self._tree, node, self._base)
 
     def _after(self, node: nodes.Node) -> Site:
         """Where an error is reported that is found once ``node`` has been evaluated."""
-        return Site(self._tree, node, evaluated=True)
+        return Site(self._tree, node, self._base, True)
 
     def _slot(self, name: str) -> int | None:
         return next((slot for known, slot in reversed(self._visible) if known == name), None)
@@ -116,6 +120,7 @@ class _Compiler:
         raise TypeError(f"no statement: {node}")
 
     def _action(self, node: nodes.Action) -> Code:
+        self._base = node.base
         pipe = self._pipe(node.pipe)
         if node.pipe.declares:
 
@@ -131,28 +136,49 @@ class _Compiler:
 
         return action
 
+    def _later(self, listed: nodes.ListNode) -> Callable[[Frame], Code]:
+        """The code of a list, compiled when it is first executed: many branches never are. It takes a frame, because
+        the variables within need room in it."""
+        visible, origin = self._visible.copy(), self._dot_origin
+        code: Code | None = None
+        size = 0
+
+        def ready(frame: Frame) -> Code:
+            nonlocal code, size
+            if code is None:
+                with _COMPILING:
+                    self._visible, self._dot_origin = visible.copy(), origin
+                    compiled = self.body(listed)
+                    size = self.size
+                    code = compiled
+            if len(frame) < size:
+                frame += [None] * (size - len(frame))
+            return code
+
+        return ready
+
     def _if_or_with(self, node: nodes.Branch) -> Code:
+        self._base = node.base
         visible, origin = len(self._visible), self._dot_origin
         pipe = self._pipe(node.pipe)
         is_with = node.keyword == "with"
         if is_with:
             self._dot_origin = None
-        before = len(self._visible)
-        body = self.body(node.body)
-        del self._visible[before:]
+        body = self._later(node.body)
         self._dot_origin = origin
-        otherwise = self.body(node.otherwise) if node.otherwise else None
+        otherwise = self._later(node.otherwise) if node.otherwise else None
         del self._visible[visible:]
 
         def branch(run: Execution, frame: Frame, dot: Any) -> Any:
             value = pipe(run, frame, dot)
             if is_true(value):
-                return body(run, frame, value if is_with else dot)
-            return otherwise(run, frame, dot) if otherwise else None
+                return body(frame)(run, frame, value if is_with else dot)
+            return otherwise(frame)(run, frame, dot) if otherwise else None
 
         return branch
 
     def _range(self, node: nodes.Branch) -> Code:
+        self._base = node.base
         visible, origin = len(self._visible), self._dot_origin
         pipe = self._pipe(node.pipe)
         names = [variable.names[0] for variable in node.pipe.declares]
@@ -163,37 +189,37 @@ class _Compiler:
         item_slot = slots[-1] if slots else None
         container_slot = self._new_slot()
         self._dot_origin = container_slot
-        before = len(self._visible)
-        body = self.body(node.body)
-        del self._visible[before:]
+        body = self._later(node.body)
         self._dot_origin = origin
-        otherwise = self.body(node.otherwise) if node.otherwise else None
+        otherwise = self._later(node.otherwise) if node.otherwise else None
         del self._visible[visible:]
         site = self._after(node.pipe)
 
         def loop(run: Execution, frame: Frame, dot: Any) -> Any:
             container = pipe(run, frame, dot)
-            empty = True
+            code: Code | None = None
             frame[container_slot] = container
             for key, item in _entries(container, site, key_slot is not None):
-                empty = False
+                if code is None:
+                    code = body(frame)
                 if key_slot is not None:
                     frame[key_slot] = key
                     frame[key_slot + 1] = None
                 if item_slot is not None:
                     frame[item_slot] = item
                     frame[item_slot + 1] = container
-                if body(run, frame, item) is _BREAK:
+                if code(run, frame, item) is _BREAK:
                     break
-            if empty and otherwise:
+            if code is None and otherwise:
                 # In Go this range, though over, still catches a break; a continue goes on to the one around it.
-                signal = otherwise(run, frame, dot)
+                signal = otherwise(frame)(run, frame, dot)
                 return None if signal is _BREAK else signal
             return None
 
         return loop
 
     def _template(self, node: nodes.TemplateCall) -> Code:
+        self._base = node.base
         site = self._at(node)
         name = node.name
         pipe = self._pipe(node.pipe) if node.pipe else None

@@ -93,16 +93,17 @@ class Site:
     turns out not to fit only afterwards. (After an ``and`` or ``or`` that stopped early, this names its last argument.)
     """
 
-    __slots__ = ("_evaluated", "_node", "_tree")
+    __slots__ = ("_base", "_evaluated", "_node", "_tree")
 
-    def __init__(self, tree: nodes.Tree, node: nodes.Node, *, evaluated: bool = False) -> None:
+    def __init__(self, tree: nodes.Tree, node: nodes.Node, base: int, evaluated: bool = False) -> None:
         self._tree = tree
         self._node = node
+        self._base = base
         self._evaluated = evaluated
 
     def error(self, problem: str) -> ExecError:
         node = _last(self._node) if self._evaluated else self._node
-        location = self._tree.location(node)
+        location = self._tree.location(self._base + node.position)
         return ExecError(f"template: {location}: executing {quote(self._tree.name)} at <{node}>: {problem}")
 
 

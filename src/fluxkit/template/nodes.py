@@ -119,6 +119,8 @@ class Chain(Node):
 @dataclass(slots=True, eq=False, repr=False)
 class Action(Node):
     pipe: Pipe
+    base: int = 0
+    """What the positions within the pipe are relative to; also in the other statements that have one."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -129,12 +131,14 @@ class Branch(Node):
     pipe: Pipe
     body: ListNode
     otherwise: ListNode | None
+    base: int = 0
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class TemplateCall(Node):
     name: str
     pipe: Pipe | None
+    base: int = 0
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -166,9 +170,9 @@ class Tree:
     text: str
     root: ListNode
 
-    def location(self, node: Node) -> str:
+    def location(self, position: int) -> str:
         """``name:line:column``; the column counts bytes from 0."""
-        before = self.text[: node.position]
+        before = self.text[:position]
         column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "surrogateescape"))
         return f"{self.parse_name}:{1 + before.count(chr(10))}:{column}"
 

@@ -4,6 +4,7 @@ Behaves as golang/go ``src/text/template/parse/parse.go``: the same grammar, qui
 """
 
 from collections.abc import Container
+from dataclasses import dataclass, field
 
 from fluxkit.template import nodes
 from fluxkit.template.errors import ParseError
@@ -11,7 +12,7 @@ from fluxkit.template.lexer import Kind, Token, tokenize
 from fluxkit.template.numbers import constant
 from fluxkit.template.quoting import InvalidSyntax, quote, unquote
 
-__all__ = ["MAX_NESTING", "parse"]
+__all__ = ["MAX_NESTING", "Head", "parse", "read_head"]
 
 MAX_NESTING = 10_000
 """Parentheses within parentheses, as in Go; here also actions within actions, which Go does not bound."""
@@ -35,6 +36,44 @@ _OPERANDS = frozenset(
 _CONSTANTS = (nodes.Bool, nodes.Dot, nodes.Nil, nodes.Number, nodes.String)
 
 
+@dataclass(slots=True)
+class Head:
+    """One action by itself: what it begins, continues or ends, and its pipeline."""
+
+    kind: Kind
+    """IF, RANGE, WITH, ELSE, END, DEFINE, TEMPLATE, BREAK, CONTINUE; LEFT_DELIM for an action that is none of these."""
+    position: int
+    pipe: nodes.Pipe | None = None
+    declares: list[str] = field(default_factory=list)
+    uses: list[str] = field(default_factory=list)
+    """Variables that must have been declared before."""
+    name: str = ""
+    chained: str = ""
+    """``if`` or ``with`` behind an ``else``."""
+
+
+class _AnyVariables(list[str]):
+    """Takes every variable for declared, and remembers those that are not."""
+
+    def __init__(self) -> None:
+        super().__init__(["$"])
+        self.uses: list[str] = []
+
+    def __contains__(self, name: object) -> bool:
+        if not super().__contains__(name):
+            self.uses.append(str(name))
+        return True
+
+
+def read_head(text: str, tokens: list[Token], functions: Container[str]) -> Head:
+    """The one action that ``text`` is. Raises :class:`ParseError` also for a ``block``."""
+    variables = _AnyVariables()
+    parser = _Parser("", text, tokens, functions, {}, variables)
+    head = parser.head()
+    head.declares, head.uses = variables[1:], variables.uses
+    return head
+
+
 def parse(name: str, text: str, functions: Container[str]) -> dict[str, nodes.Tree]:
     """The trees in ``text`` by template name; ``name`` is that of the text itself.
 
@@ -51,7 +90,13 @@ class _Parser:
     """Recursive descent; ``_next`` is the index of the next unread token, ``_seen`` that of the furthest looked at."""
 
     def __init__(
-        self, name: str, text: str, tokens: list[Token], functions: Container[str], trees: dict[str, nodes.Tree]
+        self,
+        name: str,
+        text: str,
+        tokens: list[Token],
+        functions: Container[str],
+        trees: dict[str, nodes.Tree],
+        variables: list[str] | None = None,
     ) -> None:
         self._name = name
         self._text = text
@@ -60,7 +105,7 @@ class _Parser:
         self._trees = trees
         self._next = 0
         self._seen = 0
-        self._variables = ["$"]
+        self._variables = ["$"] if variables is None else variables
         self._action_start: int | None = None
         self._range_depth = 0
         self._parens = 0
@@ -196,6 +241,42 @@ class _Parser:
         raise self._unexpected(token, "input")
 
     # Actions
+
+    def head(self) -> Head:
+        """An action without what it encloses."""
+        self._take()
+        token = self._peek_solid()
+        kind = token.kind
+        if kind in (Kind.IF, Kind.RANGE, Kind.WITH):
+            self._take()
+            pipe = self._pipeline(token.text, Kind.RIGHT_DELIM)
+            return Head(kind, pipe.position, pipe)
+        if kind is Kind.ELSE:
+            self._take()
+            following = self._peek_solid()
+            if following.kind in (Kind.IF, Kind.WITH):
+                self._take()
+                pipe = self._pipeline(following.text, Kind.RIGHT_DELIM)
+                return Head(kind, pipe.position, pipe, chained=following.text)
+            return Head(kind, self._expect(Kind.RIGHT_DELIM, "else").position)
+        if kind is Kind.END:
+            self._take()
+            return Head(kind, self._expect(Kind.RIGHT_DELIM, "end").position)
+        if kind is Kind.DEFINE:
+            self._take()
+            name = self._template_name(self._take_solid(), "define clause")
+            return Head(kind, self._expect(Kind.RIGHT_DELIM, "define clause").position, name=name)
+        if kind is Kind.TEMPLATE:
+            self._take()
+            call = self._template_call()
+            return Head(kind, call.position, call.pipe, name=call.name)
+        if kind is Kind.BLOCK:
+            raise self._error("a block encloses a template")
+        if (kind is Kind.BREAK and self._break_is_keyword) or (kind is Kind.CONTINUE and self._continue_is_keyword):
+            self._take()
+            self._expect(Kind.RIGHT_DELIM, token.text)
+            return Head(kind, token.position)
+        return Head(Kind.LEFT_DELIM, token.position, self._pipeline("command", Kind.RIGHT_DELIM))
 
     def _action(self) -> nodes.Node:
         token = self._peek_solid()

@@ -1,6 +1,6 @@
 """Templates and sets of templates (golang/go ``src/text/template/template.go``)."""
 
-from collections.abc import Callable, Container, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any, Self
 
 from fluxkit.template import nodes
@@ -12,6 +12,7 @@ from fluxkit.template.functions import Function, as_function
 from fluxkit.template.limits import Budget, Limits, deep_stack
 from fluxkit.template.parser import parse
 from fluxkit.template.quoting import quote
+from fluxkit.template.reading import read
 
 __all__ = ["Definition", "Template", "add_definitions", "define"]
 
@@ -34,14 +35,16 @@ class Definition:
         return self._code
 
 
-def define(name: str, text: str, functions: Container[str]) -> dict[str, Definition]:
+def define(name: str, text: str, functions: Collection[str]) -> dict[str, Definition]:
     """What ``text`` defines, by name; ``name`` is that of its body, ``functions`` what it may call.
 
     Parsing is what costs: the result can be added to any number of sets. Raises
     :class:`~fluxkit.template.errors.ParseError`.
     """
     with deep_stack:
-        trees = parse(name, text, functions)
+        trees = read(name, text, functions if isinstance(functions, frozenset) else frozenset(functions))
+        if trees is None:
+            trees = parse(name, text, functions)
     return {defined: Definition(tree) for defined, tree in trees.items()}
 
 

@@ -4,7 +4,7 @@ What a text defines depends on its name and its content alone, and never changes
 """
 
 from collections import OrderedDict
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from threading import Lock
 
 from fluxkit.template import define
@@ -22,7 +22,7 @@ class DefinitionCache:
         self._kept: OrderedDict[tuple[str, str], Mapping[str, Definition]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, name: str, text: str, functions: Container[str]) -> Mapping[str, Definition]:
+    def get(self, name: str, text: str, functions: Collection[str]) -> Mapping[str, Definition]:
         """As :func:`fluxkit.template.define`; ``functions`` must be the same names in all calls."""
         key = (name, text)
         with self._lock:
