@@ -4,8 +4,8 @@ Flags are kustomize's own (kubernetes-sigs/kustomize kustomize/commands/build).
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,8 @@ from fluxkit.cli.command import FluxCommand, FluxGroup, Lazy, flag, switch
 from fluxkit.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from fluxkit.kustomize import BuildOptions, BuildResult, HelmRenderer
+    from fluxkit.controllers.bases import RemoteBases
+    from fluxkit.kustomize import BuildOptions, BuildResult, FunctionRunner, HelmRenderer
 
 __all__ = ["kustomize"]
 
@@ -104,8 +105,8 @@ def build(ctx: click.Context, /, directories: tuple[str, ...], **flags: Any) -> 
         )
     from fluxkit import kustomize as engine
 
-    with tempfile.TemporaryDirectory(prefix="kustomize-") as scratch:
-        options = _options(flags, Path(scratch), reorders)
+    with ExitStack() as kept:
+        options = _options(flags, kept, reorders)
         try:
             result = engine.build(directories[0] if directories else ".", options)
         except engine.KustomizeError as error:
@@ -129,23 +130,50 @@ def _check(flags: Mapping[str, Any]) -> None:
         raise CommandError("must specify --helm-command")
 
 
-def _options(flags: Mapping[str, Any], scratch: Path, reorders: bool) -> "BuildOptions":
-    from fluxkit.cli.krmfunctions import Processes
-    from fluxkit.controllers.bases import RemoteBases
+class _Remote:
+    """Gets remote bases; most builds have none, and never pay for what it takes."""
+
+    def __init__(self, kept: ExitStack) -> None:
+        self._kept = kept
+        self._bases: RemoteBases | None = None
+
+    def _get(self) -> "RemoteBases":
+        if self._bases is None:
+            from fluxkit.controllers.bases import RemoteBases
+
+            self._bases = RemoteBases(_scratch(self._kept), environment=os.environ)
+        return self._bases
+
+    def fetch_file(self, url: str) -> bytes:
+        return self._get().fetch_file(url)
+
+    def clone(self, url: str, ref: str, submodules: bool, timeout: float) -> Path:
+        return self._get().clone(url, ref, submodules, timeout)
+
+
+def _scratch(kept: ExitStack) -> Path:
+    """A directory that goes when the command ends."""
+    import tempfile
+
+    return Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="kustomize-")))
+
+
+def _options(flags: Mapping[str, Any], kept: ExitStack, reorders: bool) -> "BuildOptions":
     from fluxkit.kustomize import BuildOptions, FunctionOptions
 
-    helm = flags["enable_helm"] or flags["enable_alpha_plugins"]  # upstream's plugins bring Helm along
+    plugins = flags["enable_alpha_plugins"]
+    helm = flags["enable_helm"] or plugins  # upstream's plugins bring Helm along
     return BuildOptions(
         load_restrictor="none" if flags["load_restrictor"] == "LoadRestrictionsNone" else "rootOnly",
         reorder=_REORDERS[flags["reorder"]] if reorders else "unspecified",
         schema="replace",
         allow_remote=True,
-        fetcher=RemoteBases(scratch, environment=os.environ),
+        fetcher=_Remote(kept),
         add_managed_by_label=flags["enable_managedby_label"]
         or os.environ.get("KUSTOMIZE_ENABLE_MANAGEDBY_LABEL") == "on",
-        enable_plugins=flags["enable_alpha_plugins"],
+        enable_plugins=plugins,
         enable_exec=flags["enable_exec"],
-        functions=Processes(),
+        functions=_processes() if plugins else None,
         function_options=FunctionOptions(
             network=flags["network"],
             mounts=flags["mount"],
@@ -153,16 +181,22 @@ def _options(flags: Mapping[str, Any], scratch: Path, reorders: bool) -> "BuildO
             user=f"{os.getuid()}:{os.getgid()}" if flags["as_current_user"] else "nobody",
         ),
         enable_helm=helm,
-        helm_renderer=_renderer(scratch) if helm else None,
+        helm_renderer=_renderer(kept) if helm else None,
         helm_api_versions=flags["helm_api_versions"],
         helm_kube_version=flags["helm_kube_version"],
     )
 
 
-def _renderer(scratch: Path) -> "HelmRenderer":
+def _processes() -> "FunctionRunner":
+    from fluxkit.cli.krmfunctions import Processes
+
+    return Processes()
+
+
+def _renderer(kept: ExitStack) -> "HelmRenderer":
     from fluxkit.cli.helmcharts import Charts
 
-    return Charts(scratch)
+    return Charts(_scratch(kept))
 
 
 def _write(target: Path, result: "BuildResult") -> None:

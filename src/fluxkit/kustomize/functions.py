@@ -27,7 +27,7 @@ from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.tree import plain
 from fluxkit.yaml.errors import YAMLError
 
-__all__ = ["Plugin", "is_external", "load_plugin"]
+__all__ = ["Plugin", "load_plugin"]
 
 _ANNOTATIONS: Final = ("config.kubernetes.io/function", "config.k8s.io/function")
 _IMAGE: Final = "config.kubernetes.io/container"
@@ -100,11 +100,6 @@ _SPEC: Final = Record(
         "exec": ("exec", _EXECUTABLE),
     },
 )
-
-
-def is_external(resource: Resource, context: BuildContext) -> bool:
-    """Whether a plugin configuration is of a plugin that is not built in, and the options let it run."""
-    return context.options.enable_plugins and resource.api_version != "builtin"
 
 
 def load_plugin(resource: Resource, loader: Loader, context: BuildContext) -> "Plugin":

@@ -6,6 +6,7 @@ validators, vars. Hash suffixes, name references and vars are left to the top (:
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from fluxkit import yaml
 from fluxkit.kustomize.accumulator import Accumulator
@@ -21,15 +22,17 @@ from fluxkit.kustomize.errors import (
     RemoteTimeout,
     go_quote,
 )
-from fluxkit.kustomize.functions import is_external, load_plugin
 from fluxkit.kustomize.generators import Generator
 from fluxkit.kustomize.kustomization import FILE_NAMES, Kustomization, parse_kustomization, parse_yaml11
 from fluxkit.kustomize.loader import Loader
 from fluxkit.kustomize.origin import Origin, add_transformation, has_origin, origin_of_plugin, set_origin
-from fluxkit.kustomize.plugins import load_generator, load_transformer
+from fluxkit.kustomize.plugins import is_builtin, load_generator, load_transformer
 from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
 from fluxkit.kustomize.transformers import Transformer
+
+if TYPE_CHECKING:
+    from fluxkit.kustomize.functions import Plugin
 
 __all__ = ["Target"]
 
@@ -264,11 +267,7 @@ class Target:
             try:
                 for resource in self._plugin_configurations(self.kustomization.generators, generating=True):
                     try:
-                        generator = (
-                            load_plugin(resource, self.loader, self.context)
-                            if is_external(resource, self.context)
-                            else load_generator(resource, self.loader, self.context)
-                        )
+                        generator = self._external(resource) or load_generator(resource, self.loader, self.context)
                     except KustomizeError as error:
                         raise error.wrap("failed to load generator") from None
                     made.append((generator, origin_of_plugin(resource)))
@@ -285,15 +284,19 @@ class Target:
             except KustomizeError as error:
                 raise error.wrap(f"merging from generator {type(generator).__name__}") from None
 
+    def _external(self, resource: Resource) -> "Plugin | None":
+        """The plugin of a configuration, if it is not built in and the options let it run."""
+        if not self.context.options.enable_plugins or is_builtin(resource):
+            return None
+        from fluxkit.kustomize.functions import load_plugin
+
+        return load_plugin(resource, self.loader, self.context)
+
     def _transformers(self, entries: list[str]) -> list[tuple[Transformer, Origin | None]]:
         loaded: list[tuple[Transformer, Origin | None]] = []
         if entries:
             for resource in self._plugin_configurations(entries, generating=False):
-                transformer = (
-                    load_plugin(resource, self.loader, self.context)
-                    if is_external(resource, self.context)
-                    else load_transformer(resource, self.loader, self.context)
-                )
+                transformer = self._external(resource) or load_transformer(resource, self.loader, self.context)
                 loaded.append((transformer, origin_of_plugin(resource)))
         return loaded
 
