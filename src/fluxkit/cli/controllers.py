@@ -205,6 +205,8 @@ def _options(settings: Settings, server: str, flags: dict[str, Any]) -> "Control
     return ControllersOptions(
         kubeconfig=settings.kubeconfig or None,
         context=settings.context or None,
+        kube_api_qps=settings.kube_api_qps,
+        kube_api_burst=settings.kube_api_burst,
         runtime_namespace=os.environ.get("RUNTIME_NAMESPACE") or settings.namespace,
         source_localhost=os.environ.get("SOURCE_CONTROLLER_LOCALHOST", ""),
         **given,

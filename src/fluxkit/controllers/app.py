@@ -40,7 +40,7 @@ from fluxkit.controllers.triggers import (
     referrers_of,
     sharers_of,
 )
-from fluxkit.kube import CacheEvent, Client, ClusterConfig
+from fluxkit.kube import CacheEvent, Client, ClusterConfig, RequestRate
 from fluxkit.objects import GroupVersionKind, ObjectKey, ObjectRef
 from fluxkit.runtime import (
     Controller,
@@ -85,7 +85,8 @@ async def _main(options: ControllersOptions) -> None:
             stream = stack.enter_context(options.log_file.open("a", buffering=1, encoding="utf-8"))
         controller_logging.setup(options.log_level, options.log_encoding, stream)
         config = ClusterConfig.load(options.kubeconfig, options.context)
-        client = await stack.enter_async_context(Client(config, field_manager="fluxkit"))
+        rate = RequestRate(options.kube_api_qps, options.kube_api_burst)
+        client = await stack.enter_async_context(Client(config, field_manager="fluxkit", rate=rate))
         manager = Manager(
             client,
             health_addr=options.health_addr,

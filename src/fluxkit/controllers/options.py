@@ -61,6 +61,9 @@ class ControllersOptions:
     log_encoding: Encoding = "json"
     log_file: Path | None = None
 
+    kube_api_qps: float = 50.0
+    kube_api_burst: int = 300
+    """How fast to ask an API server that has no priority and fairness of its own."""
     concurrent: int = 4
     min_retry_delay: float = 0.75
     max_retry_delay: float = 900.0
@@ -118,6 +121,8 @@ class ControllersOptions:
             raise OptionsError("--interval-jitter-percentage must be at least 0 and less than 100")
         if self.concurrent < 1 or self.concurrent_ssa < 1:
             raise OptionsError("--concurrent and --concurrent-ssa must be at least 1")
+        if self.kube_api_qps <= 0 or self.kube_api_burst < 1:
+            raise OptionsError("--kube-api-qps must be more than 0 and --kube-api-burst at least 1")
         for flag, selector in (
             ("--watch-label-selector", self.watch_label_selector),
             ("--watch-configs-label-selector", self.watch_configs_label_selector),
