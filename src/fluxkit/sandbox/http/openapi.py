@@ -7,14 +7,15 @@ Documents are built on first request, in a thread, and kept until what is served
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from fluxkit.sandbox.catalog import Catalog, Resource
+from fluxkit.sandbox.http import openapi_protobuf
 from fluxkit.sandbox.http.exchange import Exchange, respond
-from fluxkit.sandbox.status import not_acceptable
 from fluxkit.schema import KUBERNETES_VERSION, SchemaNode, type_for, type_named
 
 __all__ = ["OpenAPI"]
@@ -220,11 +221,10 @@ class OpenAPI:
         if parts == ["v3"]:
             return respond({"paths": self._index()})
         if parts == ["v2"]:
-            accept = exchange.request.headers.get("Accept", "")
-            if "protobuf" in accept and "json" not in accept and "*/*" not in accept:
-                raise not_acceptable(["application/json"])
-            resources = list(self._catalog)
-            return respond(await self._document("v2", f"v2-{self._catalog.generation}", resources))
+            encoded = openapi_protobuf.is_wanted(exchange.request.headers.get("Accept", ""))
+            name = "v2;protobuf" if encoded else "v2"
+            body = await self._document(name, f"{name}-{self._catalog.generation}", list(self._catalog))
+            return respond(body, content_type=openapi_protobuf.MEDIA_TYPE if encoded else "application/json")
         if len(parts) == 3 and parts[:2] == ["v3", "api"]:
             group, version = "", parts[2]
         elif len(parts) == 4 and parts[:2] == ["v3", "apis"]:
@@ -256,13 +256,23 @@ class OpenAPI:
     async def _document(self, name: str, digest: str, resources: list[Resource]) -> bytes:
         known = self._built.get((name, digest))
         if known is None:
-            known = await asyncio.to_thread(_build, resources, name != "v2")
+            known = await asyncio.to_thread(_BUILDERS.get(name, _v3), resources)
             self._built = {key: value for key, value in self._built.items() if key[0] != name}
             self._built[(name, digest)] = known
         return known
 
 
-def _build(resources: list[Resource], v3: bool) -> bytes:
+def _v3(resources: list[Resource]) -> bytes:
+    return orjson.dumps(_build(resources, v3=True))
+
+
+_BUILDERS: dict[str, Callable[[list[Resource]], bytes]] = {
+    "v2": lambda resources: orjson.dumps(_build(resources, v3=False)),
+    "v2;protobuf": lambda resources: openapi_protobuf.encode(_build(resources, v3=False)),
+}
+
+
+def _build(resources: list[Resource], *, v3: bool) -> Schema:
     schemas = _Schemas("#/components/schemas/" if v3 else "#/definitions/", v3=v3)
     for shared in _SHARED:
         schemas.reference(type_named(shared))
@@ -270,10 +280,8 @@ def _build(resources: list[Resource], v3: bool) -> bytes:
     for resource in resources:
         paths.update(_paths(schemas, resource, _kind_schemas(schemas, resource)))
     if v3:
-        document: Schema = {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas.found}}
-    else:
-        document = {"swagger": "2.0", "info": _INFO, "paths": paths, "definitions": schemas.found}
-    return orjson.dumps(document)
+        return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas.found}}
+    return {"swagger": "2.0", "info": _INFO, "paths": paths, "definitions": schemas.found}
 
 
 def _page_not_found() -> web.Response:
