@@ -111,12 +111,21 @@ def _source_group() -> click.Command:
     )
 
 
+def _secret_group() -> click.Command:
+    return FluxGroup(
+        "secret",
+        {"sops": lazy("create_secret_sops", "sops", "Create a Kubernetes secret, or print it encrypted with SOPS")},
+        help="The create secret sub-commands generate Kubernetes secrets.",
+    )
+
+
 create = FluxGroup(
     "create",
     {
         "kustomization": lazy(
             "create_kustomization", "kustomization", "Create or update a Kustomization resource", "ks"
         ),
+        "secret": Lazy(_secret_group, "Create or update Kubernetes secrets"),
         "source": Lazy(_source_group, "Create or update sources"),
     },
     help="The create sub-commands generate sources and resources.",

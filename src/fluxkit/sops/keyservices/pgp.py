@@ -7,6 +7,7 @@ is ended, and the directory removed, whatever happens.
 import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,10 +16,11 @@ from typing import Final
 
 from fluxkit.sops.errors import MasterKeyError
 
-__all__ = ["Keyring"]
+__all__ = ["Keyring", "encrypt"]
 
 _SECONDS: Final = 20.0
 _OUTPUT: Final = 1 << 20
+_SHOWN: Final = 2000
 
 
 class Keyring:
@@ -50,14 +52,6 @@ class Keyring:
                 f"pgp: {reason}"
             )
         return output
-
-    async def encrypt(self, plain: bytes, fingerprint: str) -> str:
-        """An armored message for the owner of a key. Raises :class:`MasterKeyError`."""
-        arguments = ("--armor", "--trust-model", "always", "--no-encrypt-to", "--recipient", fingerprint, "--encrypt")
-        code, output, said = await self._run(*arguments, feed=plain)
-        if code:
-            raise MasterKeyError(f"failed to encrypt sops data key with pgp: {said}")
-        return output.decode().strip()
 
     async def _import(self, key: bytes) -> None:
         code, _, said = await self._run("--import", feed=key)
@@ -93,7 +87,7 @@ class Keyring:
                 process.kill()
                 await process.wait()
         text = said.decode("utf-8", "replace").replace(str(self._home), "GNUPGHOME").strip()
-        return process.returncode or 0, output[:_OUTPUT], text[:2000]
+        return process.returncode or 0, output[:_OUTPUT], text[:_SHOWN]
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -123,3 +117,37 @@ class Keyring:
                 process.kill()
         # an agent notices that its directory is gone, and ends
         await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
+
+
+def encrypt(plain: bytes, fingerprint: str) -> str:
+    """An armored message for the owner of a key in the keyring of the user who runs this. Blocking.
+
+    Raises :class:`MasterKeyError`.
+    """
+    command = (
+        "gpg",
+        "--batch",
+        "--no-tty",
+        "--quiet",
+        "--yes",
+        "--armor",
+        "--no-encrypt-to",
+        "--trust-model",
+        "always",
+    )
+    try:
+        done = subprocess.run(
+            (*command, "--recipient", fingerprint, "--encrypt"),
+            input=plain,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise MasterKeyError("no 'gpg' program on path: it is needed for PGP keys") from None
+    except subprocess.TimeoutExpired:
+        raise MasterKeyError(f"gpg did not end within {_SECONDS:g}s") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise MasterKeyError(f"failed to encrypt sops data key with pgp: {said[:_SHOWN]}")
+    return done.stdout.decode().strip() + "\n"
