@@ -25,6 +25,9 @@ class Watch:
         self._response = self._connection.getresponse()
         self.status = self._response.status
 
+    def header(self, name: str) -> str | None:
+        return self._response.getheader(name)
+
     def __enter__(self) -> "Watch":
         return self
 

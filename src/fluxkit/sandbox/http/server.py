@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 from aiohttp import web
 
@@ -10,10 +11,12 @@ from fluxkit.sandbox.authentication import Authenticator
 from fluxkit.sandbox.catalog import Catalog, Resource
 from fluxkit.sandbox.faults import Faults, Stats
 from fluxkit.sandbox.http import administration, documents, reading, reviews, subresources, watching, writing
+from fluxkit.sandbox.http.envelope import sealed
 from fluxkit.sandbox.http.exchange import Exchange, respond, respond_error
 from fluxkit.sandbox.http.request import RequestInfo, parse_path
 from fluxkit.sandbox.identity import Attributes, Authorizer, User
 from fluxkit.sandbox.registry import Registry
+from fluxkit.sandbox.selectors import selected_name
 from fluxkit.sandbox.status import StatusError, forbidden, internal_error, method_not_supported, no_such_path, not_found
 
 __all__ = ["APIServer"]
@@ -75,14 +78,14 @@ class APIServer:
             _log.exception("request failed: %s %s", request.method, request.path)
             response = respond_error(internal_error(f"{type(error).__name__}: {error}"))
         self.stats.responses[response.status] += 1
-        return response
+        return await sealed(request, response)
 
     async def _handle(self, request: web.BaseRequest, warnings: list[str]) -> web.StreamResponse:
-        user = self._authenticate(request)
         path = request.path
         query = request.query
-        exchange = Exchange(request, user, query, self._authorize, warnings)
         info = parse_path(request.method, path, query)
+        user = self._authenticate(request, info)
+        exchange = Exchange(request, user, query, self._authorize, warnings)
         if info is None:
             if path not in _PUBLIC and not path.startswith(("/livez/", "/readyz/", "/healthz/")):
                 self._authorize(Attributes(user, request.method.lower(), path=path))
@@ -92,23 +95,19 @@ class APIServer:
                 return respond(administration.metrics(self), content_type="text/plain; version=0.0.4")
             return await self.documents.handle(exchange)
         self.stats.count(info, dry_run="dryRun" in query)
-        self._authorize(
-            Attributes(
-                user, info.verb, info.group, info.version, info.resource, info.subresource, info.namespace, info.name
-            )
-        )
+        self._authorize(_asked(user, info, query))
         self.faults.raise_for(info)
         return await self._dispatch(info, exchange)
 
-    def _authenticate(self, request: web.BaseRequest) -> User:
+    def _authenticate(self, request: web.BaseRequest, info: RequestInfo | None) -> User:
         transport = request.transport
         peer = transport.get_extra_info("peercert") if transport is not None else None
         user = self.authenticator.authenticate(request.headers.get("Authorization", ""), peer)
         if any(name in request.headers for name in ("Impersonate-User", "Impersonate-Group", "Impersonate-Uid")):
-            return self._impersonate(request, user)
+            return self._impersonate(request, user, info)
         return user
 
-    def _impersonate(self, request: web.BaseRequest, user: User) -> User:
+    def _impersonate(self, request: web.BaseRequest, user: User, info: RequestInfo | None) -> User:
         """The user that the headers ask for, if ``user`` may impersonate each of its parts."""
         groups = tuple(request.headers.getall("Impersonate-Group", []))
         wanted = self.authenticator.impersonated(request.headers, groups)
@@ -126,23 +125,30 @@ class APIServer:
                 Attributes(user, "impersonate", "authentication.k8s.io", "v1", "userextras", key, name=value)
                 for value in values
             ]
-        for attributes in asked:
-            self._authorize(attributes)
+        if info is None:
+            for attributes in asked:
+                self._authorize(attributes)
+        elif not all(self.authorizer.authorize(attributes).allowed for attributes in asked):
+            # Upstream looks for the right to impersonate at this one request last, and tells of that.
+            mode = "serviceaccount" if wanted.name.startswith("system:serviceaccount:") else "user-info"
+            self._refuse(replace(_asked(user, info, request.query), verb=f"impersonate-on:{mode}:{info.verb}"), "")
         return wanted
 
     def _authorize(self, attributes: Attributes) -> None:
         decision = self.authorizer.authorize(attributes)
-        if decision.allowed:
-            return
+        if not decision.allowed:
+            self._refuse(attributes, decision.reason)
+
+    def _refuse(self, attributes: Attributes, reason: str) -> NoReturn:
         user = attributes.user.name
         if attributes.path:
             text = f'User "{user}" cannot {attributes.verb} path "{attributes.path}"'
-            raise StatusError(403, "Forbidden", f"forbidden: {text}{decision.reason and ': ' + decision.reason}")
+            raise StatusError(403, "Forbidden", f"forbidden: {text}{reason and ': ' + reason}", {})
         resource = attributes.resource + (f"/{attributes.subresource}" if attributes.subresource else "")
         where = f' in the namespace "{attributes.namespace}"' if attributes.namespace else " at the cluster scope"
         text = f'User "{user}" cannot {attributes.verb} resource "{resource}" in API group "{attributes.group}"{where}'
-        if decision.reason:
-            text += f": {decision.reason}"
+        if reason:
+            text += f": {reason}"
         raise forbidden(attributes.resource, attributes.group, attributes.name, text)
 
     async def _dispatch(self, info: RequestInfo, exchange: Exchange) -> web.StreamResponse:
@@ -181,3 +187,14 @@ class APIServer:
             text = "create not allowed while custom resource definition is terminating"
             raise StatusError(405, "MethodNotAllowed", text)
         return await _HANDLERS[info.verb](self.registry, resource, info, exchange)
+
+
+def _asked(user: User, info: RequestInfo, query: Any) -> Attributes:
+    """What a request asks leave for, as kubernetes/apiserver ``pkg/endpoints/request`` tells its authorizers."""
+    namespace, name = info.namespace, info.name
+    if info.resource == "namespaces" and not info.group:
+        # A namespace lies in itself: its own administrators may touch it.
+        namespace = name
+    if not name and info.verb in ("list", "watch", "deletecollection"):
+        name = selected_name(query.get("fieldSelector", ""))
+    return Attributes(user, info.verb, info.group, info.version, info.resource, info.subresource, namespace, name)

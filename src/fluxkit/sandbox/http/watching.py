@@ -11,13 +11,14 @@ import orjson
 from aiohttp import web
 
 from fluxkit.sandbox.catalog import Resource
+from fluxkit.sandbox.http.envelope import headers
 from fluxkit.sandbox.http.exchange import Exchange, flag
 from fluxkit.sandbox.http.negotiation import negotiate
 from fluxkit.sandbox.http.reading import Selection, check_match, parse_revision
 from fluxkit.sandbox.http.rendering import Rendering
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.registry import Registry
-from fluxkit.sandbox.status import Cause, StatusError, invalid
+from fluxkit.sandbox.status import StatusError
 from fluxkit.sandbox.store import Change, Record, Watcher
 
 __all__ = ["watch"]
@@ -42,7 +43,13 @@ async def watch(registry: Registry, resource: Resource, info: RequestInfo, excha
     bookmarks = flag(query, "allowWatchBookmarks")
     store = registry.store
     initial, from_state = _initial(query)
-    response = web.StreamResponse(headers={"Content-Type": accepted.content_type, "Cache-Control": "no-cache, private"})
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": accepted.content_type,
+            "Cache-Control": "no-cache, private",
+            **headers(exchange.request),
+        }
+    )
     response.enable_chunked_encoding()
     timeout = _timeout(query.get("timeoutSeconds", ""))
     deadline = asyncio.get_running_loop().time() + timeout
@@ -63,7 +70,7 @@ async def watch(registry: Registry, resource: Resource, info: RequestInfo, excha
         if watcher is None:
             await response.write(failure)
             return response
-        first = b"".join(_event("ADDED", rendering.one(record)) for record in records)
+        first = b"".join(_event("ADDED", rendering.event(record)) for record in records)
         if initial == "bookmark" and bookmarks:
             first += _event("BOOKMARK", rendering.bookmark(start, {"k8s.io/initial-events-end": "true"}))
         if first:
@@ -81,12 +88,9 @@ async def watch(registry: Registry, resource: Resource, info: RequestInfo, excha
 
 def _initial(query: Any) -> tuple[str, bool]:
     """How to begin: (events | bookmark | skip, whether from current state rather than from a given revision)."""
-    match = check_match(query, watch=True)
+    check_match(query, watch=True)
     asked = query.get("resourceVersion", "")
     if "sendInitialEvents" in query:
-        if match != "NotOlderThan":
-            detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            raise invalid("ListOptions", "meta.k8s.io", "", [Cause.forbidden("resourceVersionMatch", detail)])
         if flag(query, "sendInitialEvents"):
             return "bookmark", True
         return "skip", asked in ("", "0")
@@ -138,16 +142,24 @@ def _line(change: Change, selection: Selection, rendering: Rendering) -> bytes:
     """The watch event that a change means to a selection; empty when it means nothing."""
     if not selection:
         kind = "DELETED" if change.deleted else "ADDED" if change.previous is None else "MODIFIED"
-        line = change.rendered.get(rendering.key)
+        key = rendering.event_key
+        line = change.rendered.get(key)
         if line is None:
-            line = change.rendered[rendering.key] = _event(kind, rendering.one(change.record))
+            line = change.rendered[key] = _event(kind, rendering.event(change.record))
         return line
     before = change.previous is not None and selection.matches(change.previous)
     after = not change.deleted and selection.matches(change.record)
     if before and after:
-        return _event("MODIFIED", rendering.one(change.record))
+        return _event("MODIFIED", rendering.event(change.record))
     if after:
-        return _event("ADDED", rendering.one(change.record))
-    if before:
-        return _event("DELETED", rendering.one(change.record))
+        return _event("ADDED", rendering.event(change.record))
+    if before and change.previous is not None:
+        # What leaves a selection is shown as it was last seen in it, under the version of the change.
+        return _event("DELETED", rendering.event(_renumbered(change.previous, change.revision)))
     return b""
+
+
+def _renumbered(record: Record, revision: int) -> Record:
+    obj = record.decode()
+    obj["metadata"]["resourceVersion"] = str(revision)
+    return Record.of(record.key, revision, obj, orjson.dumps(obj))
