@@ -56,9 +56,7 @@ def generator(files: str = "", envs: str = "", kind: str = "secretGenerator") ->
 def test_the_format_comes_from_key_and_path(tmp_path: Path) -> None:
     write(
         tmp_path,
-        app__kustomization_dot_yaml=generator(
-            "config.json=raw, plain.yaml, docker.dockerconfigjson", "login, login.env"
-        )
+        app__kustomization_dot_yaml=generator("config.json=raw, plain.yaml, d.dockerconfigjson", "login, login.env")
         + "patches: [{path: patch.yml}, {patch: '{}'}]\n",
         app__raw=Case("json").encrypted,
         app__plain_dot_yaml="not: encrypted\n",
@@ -257,9 +255,8 @@ def test_whole_objects_of_any_kind(kind: str) -> None:
         "spec": {"password": SECRET, "count": 3, "ratio": 1.0, "list": [True, None, {"a": 2.5}]},
     }
 
-    encrypted = encrypt_file(
-        orjson.dumps(plain), Format.JSON, [[age_owner("age.agekey")]], Rules(encrypted_regex="^spec$")
-    )
+    rules = Rules(encrypted_regex="^spec$")
+    encrypted = encrypt_file(orjson.dumps(plain), Format.JSON, [[age_owner("age.agekey")]], rules)
     obj = orjson.loads(encrypted)
     assert SECRET not in str(obj)
     (found,) = decrypt_objects([obj], KEYS)
