@@ -10,6 +10,7 @@ from fluxkit.sandbox.status import StatusError, bad_request
 __all__ = ["Fault", "Faults", "Stats"]
 
 _REASONS = {
+    403: "Forbidden",
     404: "NotFound",
     409: "Conflict",
     429: "TooManyRequests",
