@@ -10,7 +10,6 @@ import binascii
 import math
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal
 from enum import Enum
 from typing import Final
 
@@ -160,6 +159,8 @@ def json_number(value: float) -> int | float:
     """A float as it comes out of a trip through JSON: integral values that fit 64 bits are integers (``1e3``)."""
     if value.is_integer() and abs(value) < 1e21:
         # JSON spells the shortest digits that give the float, and zeros behind them.
+        from decimal import Decimal
+
         whole = int(Decimal(repr(value)))
         if INT64_MIN <= whole <= UINT64_MAX:
             return whole
