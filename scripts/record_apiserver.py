@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import ssl
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,12 +28,11 @@ sys.path.insert(0, str(ROOT))
 
 from tests.sandbox.bare import bare_player  # noqa: E402
 from tests.sandbox.recorded.cases import CASES, SETUP  # noqa: E402
-from tests.sandbox.recorded.control_plane import PROGRAMS, reference_control_plane  # noqa: E402
+from tests.sandbox.recorded.control_plane import programs, reference_control_plane  # noqa: E402
 from tests.sandbox.recorded.differences import DIFFERENCES  # noqa: E402
 from tests.sandbox.recorded.player import Player  # noqa: E402
 
 OUT = ROOT / "tests/sandbox/recorded/answers.json"
-TOOLS = ROOT / "tools"
 ADMISSION = ("ServiceAccount",)
 """Plugins of the real server that need what kube-controller-manager creates."""
 
@@ -58,14 +56,6 @@ def unverified() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def programs() -> Path:
-    """The directory of the built control plane; builds what is missing."""
-    found = TOOLS / "bin"
-    if not all((found / name).exists() for name in PROGRAMS[:2]):
-        subprocess.run([sys.executable, str(TOOLS / "control_plane.py")], check=True)
-    return found
 
 
 @contextlib.contextmanager

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import http.client
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -16,8 +18,27 @@ from fluxkit.sandbox.service import HOST, build, http_server
 from fluxkit.sandbox.storage import Storage
 from fluxkit.sandbox.store import Store
 from fluxkit.sandbox.workloads import ServiceAddresses
+from tests.sandbox.recorded.player import Player
 
-__all__ = ["bare_sandbox"]
+__all__ = ["bare_player", "bare_sandbox"]
+
+
+@contextlib.contextmanager
+def bare_player(directory: Path) -> Iterator[Player]:
+    """A player of recorded cases for a bare sandbox."""
+    with bare_sandbox(directory) as (server, token):
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def compact() -> None:
+            address = urlsplit(server)
+            connection = http.client.HTTPConnection(address.netloc, timeout=30)
+            connection.request("POST", "/sandbox/compact", headers=headers)
+            assert connection.getresponse().status == 200
+            connection.close()
+
+        player = Player(server, headers, compact=compact)
+        yield player
+        player.close()
 
 
 @contextlib.contextmanager

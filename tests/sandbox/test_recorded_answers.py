@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.bare import bare_sandbox
+from tests.sandbox.bare import bare_player
 from tests.sandbox.recorded.cases import CASES, SETUP
 from tests.sandbox.recorded.differences import DIFFERENCES
 from tests.sandbox.recorded.player import Player
@@ -21,11 +21,9 @@ NEEDS_CEL = "custom: rules"
 
 @pytest.fixture(scope="module")
 def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
-    with bare_sandbox(tmp_path_factory.mktemp("bare")) as (server, token):
-        player = Player(server, {"Authorization": f"Bearer {token}"})
+    with bare_player(tmp_path_factory.mktemp("bare")) as player:
         player.prepare(SETUP)
         yield player
-        player.close()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -31,9 +31,9 @@ class Authenticator:
 
     def authenticate(self, authorization: str, peer: Mapping[str, Any] | None) -> User:
         """The user behind an Authorization header or a verified peer certificate; raises Unauthorized."""
-        if authorization:
-            scheme, _, token = authorization.partition(" ")
-            user = self.token_user(token.strip()) if scheme.lower() == "bearer" else None
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            user = self.token_user(token.strip())
             if user is None:
                 raise unauthorized()
             return user
@@ -55,7 +55,7 @@ class Authenticator:
                 extra[key] = (*extra.get(key, ()), value)
         if not name:
             if groups or uid or extra:
-                raise bad_request("requested impersonation without impersonating a user")
+                raise bad_request("requested impersonation of a user's groups, uid or extra without a user name")
             return None
         if name.startswith("system:serviceaccount:") and not groups:
             namespace = name.split(":")[2]

@@ -6,13 +6,16 @@ from fluxkit.sandbox.registry import Registry, WriteOptions
 from fluxkit.sandbox.store import Change
 from fluxkit.timestamps import format_time, now
 
-__all__ = ["NODE_NAME", "APIService", "populate"]
+__all__ = ["DEFAULT_STORAGE", "NODE_NAME", "PROVISIONER", "APIService", "node", "populate", "populate_classes"]
 
 NODE_NAME = "sandbox"
+DEFAULT_STORAGE = "standard"
+PROVISIONER = "sandbox.fluxkit.dev/volumes"
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
-def _node() -> Object:
+def node() -> Object:
+    """The one node, as its kubelet would have registered it."""
     moment = format_time(now())
     capacity = {"cpu": "8", "memory": "32Gi", "pods": "2000", "ephemeral-storage": "100Gi"}
 
@@ -90,6 +93,37 @@ class APIService:
             populate(self._registry)
 
 
+def populate_classes(registry: Registry) -> None:
+    """Creates what is missing of the classes that clusters come with: two of priority, one of storage, the default."""
+    priority, storage = (
+        registry.catalog.stored(key) for key in ("priorityclasses.scheduling.k8s.io", "storageclasses.storage.k8s.io")
+    )
+    if priority is None or storage is None:
+        raise LookupError("the schema lacks PriorityClass or StorageClass")
+    options = WriteOptions("kube-apiserver")
+    wanted: list[tuple[Resource, Object]] = [
+        (
+            priority,
+            {
+                "metadata": {"name": f"system-{who}-critical"},
+                "value": value,
+                "description": f"Used for system critical pods that must {text}.",
+            },
+        )
+        for who, value, text in (
+            ("cluster", 2000000000, "run in the cluster, but can be moved to another node if necessary"),
+            ("node", 2000001000, "not be moved from their current node"),
+        )
+    ]
+    annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
+    wanted.append(
+        (storage, {"metadata": {"name": DEFAULT_STORAGE, "annotations": annotations}, "provisioner": PROVISIONER})
+    )
+    for resource, obj in wanted:
+        if registry.find(resource, "", obj["metadata"]["name"]) is None:
+            registry.create(resource, "", obj, options)
+
+
 def populate(registry: Registry) -> None:
     """Creates what is missing: system namespaces, the node, the ``kubernetes`` Service."""
     options = WriteOptions("kube-apiserver")
@@ -103,5 +137,5 @@ def populate(registry: Registry) -> None:
         raise LookupError("the schema lacks Namespace, Node or Service")
     for name in _NAMESPACES:
         ensure(namespaces, "", {"metadata": {"name": name}})
-    ensure(nodes, "", _node())
+    ensure(nodes, "", node())
     ensure(services, "default", _api_service())

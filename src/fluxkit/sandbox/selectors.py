@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fluxkit.sandbox.status import bad_request
+from fluxkit.sandbox.status import StatusError, bad_request
 from fluxkit.selectors import Selector, SelectorError, parse_selector
 
-__all__ = ["FieldSelector", "parse_field_selector", "parse_label_selector"]
+__all__ = ["FieldSelector", "parse_field_selector", "parse_label_selector", "selected_name"]
 
 
 def parse_label_selector(text: str) -> Selector:
@@ -62,3 +62,11 @@ def parse_field_selector(text: str, supported: Callable[[str], bool], *, own_fie
             )
         terms.append((path, operator != "!=", re.sub(r"\\(.)", r"\1", value)))
     return FieldSelector(tuple(terms))
+
+
+def selected_name(text: str) -> str:
+    """The name that a field selector pins; empty for one that pins none, or that cannot be parsed."""
+    try:
+        return parse_field_selector(text, lambda _: True, own_fields=True).exact("metadata.name") or ""
+    except StatusError:
+        return ""

@@ -42,8 +42,10 @@ class StatusError(Exception):
         details: Mapping[str, Any] | None = None,
         *,
         retry_after: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
+        self.metadata = dict(metadata or {})
         self.code = code
         self.reason = reason
         self.message = message
@@ -57,7 +59,7 @@ class StatusError(Exception):
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
         }
@@ -204,8 +206,8 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
     )
 
 
-def expired(message: str) -> StatusError:
-    return StatusError(410, "Expired", message)
+def expired(message: str, metadata: Mapping[str, Any] | None = None) -> StatusError:
+    return StatusError(410, "Expired", message, metadata=metadata)
 
 
 def internal_error(message: str) -> StatusError:

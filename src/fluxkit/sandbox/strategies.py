@@ -115,6 +115,7 @@ _NEW_STATUS: dict[str, dict[str, Any]] = {
 """What the status of a new object holds: Go's zero values of the members that are always written."""
 
 _DAEMON_SETS = "daemonsets.apps"
+_DEPLOYMENTS = "deployments.apps"
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 _PENDING = frozenset(["pods", "persistentvolumeclaims", "persistentvolumes"])
@@ -139,6 +140,9 @@ def spec_changed(resource: Resource, old: Object, new: Object) -> bool:
         return False
     if resource.custom is not None and not resource.custom.status:
         return _without(old, "metadata") != _without(new, "metadata")
+    if resource.key == _DEPLOYMENTS and old["metadata"].get("annotations") != new["metadata"].get("annotations"):
+        # Annotations of a Deployment are instructions to its controller, which copies them to ReplicaSets.
+        return True
     return _without(old, "metadata", "status") != _without(new, "metadata", "status")
 
 
@@ -151,15 +155,12 @@ def prepare_create(resource: Resource, obj: Object) -> None:
         if "kubernetes" not in spec.setdefault("finalizers", []):
             spec["finalizers"].append("kubernetes")
         obj["status"] = {"phase": "Active"}
-        _label_namespace(obj)
     elif resource.key in _PENDING:
         obj["status"] = {"phase": "Pending", **(obj.get("status") or {})}
         if resource.key == "pods":
             obj["status"]["qosClass"] = _quality_of_service(obj.get("spec") or {})
     elif resource.key in _NEW_STATUS:
         obj["status"] = copy.deepcopy(_NEW_STATUS[resource.key])
-    if resource.key == _DAEMON_SETS:
-        obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = "1"
 
 
 def _quality_of_service(spec: Object) -> str:
@@ -177,13 +178,6 @@ def _quality_of_service(spec: Object) -> str:
     return "Guaranteed" if all(limit and request == limit for request, limit in pairs) else "Burstable"
 
 
-def _label_namespace(obj: Object) -> None:
-    metadata = obj["metadata"]
-    labels = metadata.get("labels") or {}
-    labels["kubernetes.io/metadata.name"] = metadata["name"]
-    metadata["labels"] = labels
-
-
 def prepare_update(resource: Resource, old: Object, new: Object) -> None:
     """An update of the main resource cannot touch status."""
     if resource.has_status:
@@ -195,7 +189,6 @@ def prepare_update(resource: Resource, old: Object, new: Object) -> None:
         crds.prepare(new)
     elif resource.key == "namespaces":
         new["spec"] = old.get("spec", {})
-        _label_namespace(new)
     elif resource.key == _DAEMON_SETS:
         before = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION)
         if before:
@@ -218,9 +211,9 @@ def prepare_status_update(resource: Resource, old: Object, new: Object) -> Objec
 
 
 def prepare_finalize(old: Object, new: Object) -> Object:
-    """The ``finalize`` subresource of a Namespace changes its spec's finalizers only."""
+    """The ``finalize`` subresource of a Namespace changes its metadata and its spec's finalizers only."""
     finalizers = (new.get("spec") or {}).get("finalizers") or []
-    return {**old, "metadata": dict(old["metadata"]), "spec": {**(old.get("spec") or {}), "finalizers": finalizers}}
+    return {**old, "metadata": dict(new["metadata"]), "spec": {**(old.get("spec") or {}), "finalizers": finalizers}}
 
 
 _STATUS_METADATA = frozenset(["nodes", "pods", "namespaces", "services", "persistentvolumes", "persistentvolumeclaims"])
@@ -276,7 +269,8 @@ def _name_problem(resource: Resource, name: str) -> str:
     if resource.group in _PATH_SEGMENT_NAMES:
         return names.is_path_segment(name)
     if resource.key in _LABEL_NAMES:
-        return "must not contain dots" if "." in name else names.is_dns1123_label(name)
+        problem = names.is_dns1123_label(name)
+        return "must not contain dots" if "." in name and not names.is_dns1123_subdomain(name) else problem
     return names.is_dns1123_subdomain(name)
 
 
@@ -286,7 +280,8 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
     causes: list[Cause] = []
     if old is None and metadata.get("generateName") and resource.group not in _PATH_SEGMENT_NAMES:
         prefix = metadata["generateName"]
-        problem = _name_problem(resource, prefix.removesuffix("-") + "a" * prefix.endswith("-"))
+        masked = prefix[:-2] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
+        problem = _name_problem(resource, masked)
         if problem:
             causes.append(Cause.invalid("metadata.generateName", prefix, problem))
     if old is None:
@@ -367,18 +362,11 @@ def _validate_annotations(annotations: Any) -> list[Cause]:
 def _validate_owners(owners: Any) -> list[Cause]:
     causes: list[Cause] = []
     controllers: list[str] = []
-    for owner in owners or ():
-        path = "metadata.ownerReferences"
+    for index, owner in enumerate(owners or ()):
+        path = f"metadata.ownerReferences[{index}]"
         for member in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(member):
-                value = "" if member != "apiVersion" else owner.get(member, "")
-                causes.append(
-                    Cause.invalid(
-                        f"{path}.{member}",
-                        value,
-                        f"{'version ' if member == 'apiVersion' else ''}must not be empty",
-                    )
-                )
+                causes.append(Cause.required(f"{path}.{member}", "must not be empty"))
         if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
             detail = "/v1, Kind=Event is disallowed from being an owner"
             causes.append(Cause("FieldValueInvalid", path, f"Invalid value: {orjson.dumps(owner).decode()}: {detail}"))

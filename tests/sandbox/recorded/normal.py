@@ -9,7 +9,10 @@ __all__ = ["Normal"]
 _UID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _ADDRESS = re.compile(r"\b10\.\d+\.\d+\.\d+\b")
-_VERSIONS = re.compile(r"(ResourceVersion in (?:the )?(?:precondition|object meta|record)(?:: | \())\d+")
+_VERSIONS = re.compile(
+    r"(ResourceVersion in (?:the )?(?:precondition|object meta|record)(?:: | \()|[Tt]oo old resource version: \d+ \(|"
+    r"current: )\d+"
+)
 _AGE = re.compile(r"^(\d+[smh])+$|^<invalid>$")
 _PATCHED = re.compile(r'(Invalid value: )"(?:\{|map\[).*?(?<!\\)": ')
 _TOKEN = re.compile(r"\beyJ[\w.-]{40,}")
@@ -59,7 +62,7 @@ class Normal:
             made["metadata"] = self._metadata(metadata, made["metadata"], given)
         if given.get("kind") == "Table":
             made["rows"] = [{**row, "cells": _without_ages(row["cells"])} for row in made.get("rows") or ()]
-            for column in made["columnDefinitions"]:
+            for column in made.get("columnDefinitions") or ():
                 # The sandbox does not carry upstream's documentation.
                 column.pop("description", None)
         if "storageVersionHash" in made:

@@ -1,20 +1,44 @@
 """The words that cases are written in: requests, and sequences of them in a namespace of their own.
 
-Texts of paths and bodies may contain ``{ns}``, the case's namespace, and ``{uid:N}``, ``{rv:N}`` or ``{continue:N}``,
-taken from the metadata of the N-th answer (counted from 0).
+Texts of paths, bodies and headers may contain ``{ns}``, the case's namespace, and ``{uid:N}``, ``{rv:N}`` or
+``{continue:N}``, taken from the metadata of the N-th answer (counted from 0); of a watch, from that of its last event.
+``{token:N}`` is the token of a TokenRequest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-__all__ = ["Case", "Step", "apply", "case", "delete", "get", "json_patch", "merge", "post", "put", "strategic", "until"]
+__all__ = [
+    "COMPACT",
+    "Case",
+    "Step",
+    "apply",
+    "as_user",
+    "case",
+    "compact",
+    "delete",
+    "get",
+    "json_patch",
+    "merge",
+    "post",
+    "put",
+    "strategic",
+    "until",
+    "watch",
+]
+
+COMPACT = "COMPACT"
+"""The method of a step that makes the server forget the past; its answer is not compared."""
+
+_WATCH_SECONDS = 5
+"""How long a watch waits for events that do not come."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One request. With ``until`` it is repeated until it is answered with 200, and its answer is not compared."""
+    """One request. With ``until`` it is repeated until that status code is answered, and its answer is not compared."""
 
     method: str
     path: str
@@ -23,7 +47,13 @@ class Step:
     headers: Mapping[str, str] = field(default_factory=dict)
     pick: str = ""
     """Only this part of the answer is compared: members and list indexes, separated by dots."""
-    until: bool = False
+    until: int = 0
+    finds: str = ""
+    """With ``until``: the answer must also contain this text, once white space is taken out."""
+    events: int = 0
+    """A watch: this many events are read, then the connection is closed. The answer is their list."""
+    shows: tuple[str, ...] = ()
+    """Headers of the answer that are compared too."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +62,10 @@ class Case:
     steps: tuple[Step, ...]
     managed: bool = False
     """Whether managedFields are compared."""
+
+    @property
+    def compacts(self) -> bool:
+        return any(step.method == COMPACT for step in self.steps)
 
 
 def case(name: str, *steps: Step, managed: bool = False) -> Case:
@@ -44,13 +78,31 @@ def _path(path: str, query: Mapping[str, Any]) -> str:
     return f"{path}?{urlencode(query, safe='{}:')}"
 
 
-def get(path: str, *, accept: str = "", pick: str = "", **query: Any) -> Step:
+def get(path: str, *, accept: str = "", pick: str = "", shows: tuple[str, ...] = (), **query: Any) -> Step:
     headers = {"Accept": accept} if accept else {}
-    return Step("GET", _path(path, query), headers=headers, pick=pick)
+    return Step("GET", _path(path, query), headers=headers, pick=pick, shows=shows)
 
 
-def until(path: str) -> Step:
-    return Step("GET", path, until=True)
+def watch(path: str, events: int, *, accept: str = "", **query: Any) -> Step:
+    headers = {"Accept": accept} if accept else {}
+    query = {"watch": "true", "timeoutSeconds": _WATCH_SECONDS, **query}
+    return Step("GET", _path(path, query), headers=headers, events=events)
+
+
+def until(path: str, status: int = 200, finds: str = "") -> Step:
+    return Step("GET", path, until=status, finds=finds)
+
+
+def compact() -> Step:
+    return Step(COMPACT, "")
+
+
+def as_user(step: Step, name: str, group: str = "") -> Step:
+    """The request as another user, who is authenticated and in at most one more group."""
+    headers = {**step.headers, "Impersonate-User": name}
+    if group:
+        headers["Impersonate-Group"] = group
+    return replace(step, headers=headers)
 
 
 def post(path: str, body: Any, *, pick: str = "", headers: Mapping[str, str] | None = None, **query: Any) -> Step:

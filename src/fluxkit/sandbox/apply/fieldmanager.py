@@ -285,8 +285,6 @@ def _refresh_last_applied(result: Object, applied: Object) -> Object:
     if isinstance(own, dict):
         kept = {key: value for key, value in own.items() if key != LAST_APPLIED}
         config = {**applied, "metadata": {**applied["metadata"], "annotations": kept}}
-        if not kept:
-            del config["metadata"]["annotations"]
     text = orjson.dumps(config, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
     for plain, escape in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e")):
         text = text.replace(plain, escape)

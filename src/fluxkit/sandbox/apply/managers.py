@@ -101,7 +101,8 @@ class Managed:
             entry: dict[str, Any] = {"manager": identity.manager} if identity.manager else {}
             entry["operation"] = identity.operation
             entry["apiVersion"] = owned.api_version
-            if identity in self.times:
+            # Upstream's scale endpoint rebuilds its entries, and forgets their times.
+            if identity in self.times and identity.subresource != "scale":
                 entry["time"] = self.times[identity]
             entry["fieldsType"] = "FieldsV1"
             unchanged = self.decoded.get(identity) is owned.fields

@@ -123,13 +123,8 @@ def decode(data: bytes, *, yaml_allowed: bool) -> Any:
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
-    """A boolean query parameter as Go's ``strconv.ParseBool`` reads it; raises BadRequest."""
-    text = query.get(name, "")
-    if text in ("", "0", "f", "F", "false", "FALSE", "False"):
-        return False
-    if text in ("1", "t", "T", "true", "TRUE", "True"):
-        return True
-    raise bad_request(f'invalid value for "{name}": strconv.ParseBool: parsing "{text}": invalid syntax')
+    """A boolean query parameter as kubernetes/apimachinery ``pkg/runtime/converter.go`` reads it."""
+    return name in query and query[name].lower() not in ("0", "false")
 
 
 def _warning_header(text: str) -> str:

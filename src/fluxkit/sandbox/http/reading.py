@@ -132,6 +132,8 @@ async def get(registry: Registry, resource: Resource, info: RequestInfo, exchang
     if asked and not asked.isdigit():
         problem = f'Invalid value: "{asked}": strconv.ParseUint: parsing "{asked}": invalid syntax'
         raise StatusError(500, "", f"resourceVersion: {problem}")
+    if asked:
+        _not_in_future(int(asked), registry.store.revision)
     record = registry.find(resource, info.namespace, info.name)
     if record is None:
         await registry.store.durable(registry.store.revision)
@@ -153,28 +155,49 @@ def parse_revision(text: str) -> int:
 def check_match(query: Any, *, watch: bool) -> str:
     """``resourceVersionMatch``, checked as ``ValidateListOptions`` does."""
     match: str = query.get("resourceVersionMatch", "")
-    if not match:
-        return ""
-    problem: Cause | None = None
-    if not watch and not query.get("resourceVersion"):
-        problem = Cause.forbidden(
-            "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        )
-    elif watch and "sendInitialEvents" not in query:
-        problem = Cause.forbidden(
-            "resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        )
-    elif query.get("continue"):
-        problem = Cause.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided")
-    elif match not in ("Exact", "NotOlderThan"):
-        problem = Cause.not_supported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""])
-    elif match == "Exact" and query.get("resourceVersion") == "0":
-        problem = Cause.forbidden(
-            "resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        )
-    if problem is not None:
-        raise invalid("ListOptions", "meta.k8s.io", "", [problem])
+    found = _match_problems(query, match, watch=watch)
+    if found:
+        raise invalid("ListOptions", "meta.k8s.io", "", found)
     return match
+
+
+def _match_problems(query: Any, match: str, *, watch: bool) -> list[Cause]:
+    """Follows kubernetes/apimachinery ``pkg/apis/meta/internalversion/validation``."""
+    where = "resourceVersionMatch"
+    if "sendInitialEvents" in query:
+        if not watch:
+            return [Cause.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")]
+        found: list[Cause] = []
+        if match != "NotOlderThan":
+            text = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            found.append(Cause.forbidden(where, text))
+        if match and match != "NotOlderThan":
+            found.append(Cause.not_supported(where, match, ["NotOlderThan"]))
+        return found
+    if not match:
+        return []
+    if watch:
+        text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        return [Cause.forbidden(where, text)]
+    if not query.get("resourceVersion"):
+        return [Cause.forbidden(where, "resourceVersionMatch is forbidden unless resourceVersion is provided")]
+    if query.get("continue"):
+        return [Cause.forbidden(where, "resourceVersionMatch is forbidden when continue is provided")]
+    if match not in ("Exact", "NotOlderThan"):
+        return [Cause.not_supported(where, match, ["Exact", "NotOlderThan", ""])]
+    if match == "Exact" and query.get("resourceVersion") == "0":
+        return [Cause.forbidden(where, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')]
+    return []
+
+
+_INCONSISTENT = -1
+"""The revision in a token that continues a list whatever has changed since."""
+_TOO_OLD_TO_CONTINUE = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
 
 
 def _continue_token(revision: int, key: Key) -> str:
@@ -200,7 +223,8 @@ async def list_objects(registry: Registry, resource: Resource, info: RequestInfo
     match = check_match(query, watch=False)
     store = registry.store
     asked = query.get("resourceVersion", "")
-    limit = _limit(query.get("limit", ""))
+    # Upstream answers requests for any version from its watch cache, which knows no pages.
+    limit = 0 if asked == "0" else _limit(query.get("limit", ""))
     revision = store.revision
     start: Key | None = None
     token = query.get("continue", "")
@@ -209,6 +233,8 @@ async def list_objects(registry: Registry, resource: Resource, info: RequestInfo
         if asked and asked != "0":
             raise bad_request("specifying resource version is not allowed when using continue")
         revision, start = _parse_continue(token)
+        if revision == _INCONSISTENT:
+            revision = store.revision
         source = lambda: store.records_at(resource.key, revision, info.namespace, start)  # noqa: E731
     elif match == "Exact" or (not match and limit and asked not in ("", "0")):
         revision = parse_revision(asked)
@@ -225,12 +251,11 @@ async def list_objects(registry: Registry, resource: Resource, info: RequestInfo
     try:
         records, more, remaining = _page(selection, source(), limit)
     except StatusError as error:
-        if error.code == 410 and token:
-            raise expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start a new "
-                "list without the continue parameter."
-            ) from error
-        raise
+        if error.code != 410:
+            raise
+        if start is None:
+            raise expired("The resourceVersion for the provided list is too old.") from error
+        raise expired(_TOO_OLD_TO_CONTINUE, {"continue": _continue_token(_INCONSISTENT, start)}) from error
     metadata: dict[str, Any] = {"resourceVersion": str(revision)}
     if resource.custom is not None and not accepted.kind:
         metadata["continue"] = ""
@@ -259,7 +284,7 @@ def _not_in_future(asked: int, current: int) -> None:
         raise StatusError(
             504,
             "Timeout",
-            f"Too large resource version: {asked}, current: {current}",
+            f"Timeout: Too large resource version: {asked}, current: {current}",
             {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]},
             retry_after=1,
         )

@@ -15,19 +15,36 @@ from fluxkit.sandbox.store import Record
 __all__ = ["Rendering"]
 
 _META = "meta.k8s.io/v1"
+_EMPTY: Object = {"spec": {}, "status": {}}
 
 
 class Rendering:
-    """How one request wants to see objects of one resource. ``key`` names the rendering among watchers of a change."""
+    """How one request wants to see objects of one resource. ``key`` names the rendering."""
 
     def __init__(self, resource: Resource, accepted: Accepted, include_object: str = "") -> None:
         self.resource = resource
         self.kind = accepted.kind
         self.include_object = include_object or "Metadata"
         self.key = f"{resource.api_version}|{self.kind}|{self.include_object if self.kind == 'Table' else ''}"
+        self._told_columns = False
+
+    @property
+    def event_key(self) -> str:
+        """Names what :meth:`event` gives next, among the renderings of a change."""
+        return self.key + "|first" if self.kind == "Table" and not self._told_columns else self.key
+
+    def event(self, record: Record) -> bytes:
+        """The object of the next event of a watch: of the tables of one watch only the first tells the columns."""
+        if self.kind != "Table":
+            return self.one(record)
+        table = self._table([record], {"resourceVersion": str(record.revision)})
+        if self._told_columns:
+            table["columnDefinitions"] = None
+        self._told_columns = True
+        return orjson.dumps(table)
 
     def one(self, record: Record) -> bytes:
-        """The response to a request for a single object, and the object of a watch event."""
+        """The response to a request for a single object."""
         if not self.kind:
             return encoded(record.body, self.resource)
         if self.kind == "Table":
@@ -49,7 +66,7 @@ class Rendering:
         return head[:-1] + b',"items":[' + items + b"]}"
 
     def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
-        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if annotations:
             metadata["annotations"] = annotations
         if self.kind == "PartialObjectMetadata":
@@ -58,17 +75,20 @@ class Rendering:
             obj = {"kind": self.resource.kind, "apiVersion": self.resource.api_version, "metadata": metadata}
             if self.kind == "Table":
                 row = {
-                    "cells": [],
+                    "cells": tables.cells(tables.columns(self.resource), {**_EMPTY, **obj, "metadata": {"name": ""}}),
                     "object": {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": metadata},
                 }
                 obj = {
                     "kind": "Table",
                     "apiVersion": _META,
                     "metadata": {"resourceVersion": str(revision)},
-                    "columnDefinitions": [],
+                    "columnDefinitions": None if self._told_columns else self._definitions(),
                     "rows": [row],
                 }
         return orjson.dumps(obj)
+
+    def _definitions(self) -> list[dict[str, Any]]:
+        return [column.definition() for column in tables.columns(self.resource)]
 
     def _table(self, records: Iterable[Record], metadata: dict[str, Any]) -> Object:
         columns = tables.columns(self.resource)
@@ -86,7 +106,7 @@ class Rendering:
             "kind": "Table",
             "apiVersion": _META,
             "metadata": metadata,
-            "columnDefinitions": [column.definition() for column in columns],
+            "columnDefinitions": self._definitions(),
             "rows": rows,
         }
 

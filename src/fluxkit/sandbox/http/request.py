@@ -53,6 +53,4 @@ def parse_path(method: str, path: str, query: Mapping[str, str]) -> RequestInfo 
         verb = "watch" if query.get("watch", "").lower() in ("true", "1") else "list"
     elif verb == "delete" and not name:
         verb = "deletecollection"
-    elif verb == "get" and query.get("watch", "").lower() in ("true", "1") and not subresource:
-        verb = "watch"
     return RequestInfo(verb, group, version, namespace, resource, name, subresource, path)

@@ -38,10 +38,18 @@ async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exc
             if not spec.get("user") and not spec.get("groups"):
                 text = "at least one of user or group must be specified"
                 raise invalid("", "authorization.k8s.io", "", [causes.invalid("spec.user", "", text)])
+            if resource.namespaced:
+                obj["metadata"]["namespace"] = info.namespace
+                asked = (spec.get("resourceAttributes") or {}).get("namespace", "")
+                if asked != info.namespace:
+                    where, text = "spec.resourceAttributes.namespace", "must match metadata.namespace"
+                    raise invalid("", "authorization.k8s.io", "", [causes.invalid(where, asked, text)])
             user = User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
             status = _access(server, user, spec)
         case "SelfSubjectRulesReview":
-            status = server.authorizer.rules(exchange.user, spec.get("namespace") or "")
+            if not spec.get("namespace"):
+                raise bad_request("no namespace on request")
+            status = server.authorizer.rules(exchange.user, spec["namespace"])
         case "SelfSubjectReview":
             status = {"userInfo": exchange.user.as_object()}
         case "TokenReview":
@@ -62,7 +70,7 @@ def _access(server: "APIServer", user: User, spec: dict[str, Any]) -> dict[str, 
     wanted = spec.get("resourceAttributes")
     if (wanted is None) is (spec.get("nonResourceAttributes") is None):
         text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        raise invalid("", "authorization.k8s.io", "", [causes.invalid("spec.resourceAttributes", wanted, text)])
+        raise invalid("", "authorization.k8s.io", "", [causes.invalid("spec", wanted, text)])
     if wanted:
         attributes = Attributes(
             user,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from fluxkit.objects import Object
@@ -83,16 +84,36 @@ async def handle(registry: Registry, resource: Resource, info: RequestInfo, exch
         await registry.store.durable(record.revision)
         return respond(scale_of(resource, registry.decode(resource, record)))
     data = await exchange.body()
+    media = exchange.request.headers.get("Content-Type", "").partition(";")[0].strip()
     if info.verb == "update":
         given = decode_object(data, yaml_allowed=True)
-        change: Callable[[Object], Object] = lambda _: given  # noqa: E731
+        _check_named(given, info)
+        record = _rescale(registry, resource, info, exchange, lambda _: given)
+    elif media == patching.APPLY:
+        record = _apply(registry, resource, info, exchange, decode_object(data, yaml_allowed=True))
     else:
-        media = exchange.request.headers.get("Content-Type", "").partition(";")[0].strip()
-        kind = patching.MERGE if media in (patching.STRATEGIC, patching.APPLY) else media
-        change = patching.transform_for(resource, kind, data)
-    record = _rescale(registry, resource, info, exchange, change)
+        kind = patching.MERGE if media == patching.STRATEGIC else media
+        record = _rescale(registry, resource, info, exchange, patching.transform_for(resource, kind, data))
     await registry.store.durable(min(record.revision, registry.store.revision))
     return respond(scale_of(resource, registry.decode(resource, record)), warnings=exchange.warnings)
+
+
+def _check_named(scale: Object, info: RequestInfo) -> None:
+    name = section(scale, "metadata").get("name")
+    if name and name != info.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({info.name})")
+
+
+def _apply(registry: Registry, resource: Resource, info: RequestInfo, exchange: Exchange, scale: Object) -> Record:
+    """Server-side apply of a Scale: of the one field of the scaled object that it stands for."""
+    _check_named(scale, info)
+    part: Any = section(scale, "spec").get("replicas", 0)
+    for name in reversed(_spec_path(resource)):
+        part = {name: part}
+    intent = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": info.name}, **part}
+    options = write_options(exchange)
+    record, _ = registry.apply(resource, info.namespace, info.name, intent, options, subresource="scale")
+    return record
 
 
 def _rescale(
@@ -107,7 +128,9 @@ def _rescale(
             raise conflict(resource.plural, resource.group, info.name, text)
         replicas = section(wanted, "spec").get("replicas", 0)
         if not isinstance(replicas, int) or isinstance(replicas, bool):
-            raise bad_request("spec.replicas: expected a number")
+            found = "string" if isinstance(replicas, str) else "value"
+            text = f"json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
+            raise invalid("", "", "", [Cause.invalid("patch", orjson.dumps(wanted).decode(), text)])
         if replicas < 0:
             detail = "must be greater than or equal to 0"
             raise invalid("Scale", "autoscaling", info.name, [Cause.invalid("spec.replicas", replicas, detail)])

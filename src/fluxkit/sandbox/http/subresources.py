@@ -7,11 +7,10 @@ from aiohttp import web
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
-from fluxkit.sandbox.http import reading, scaling, writing
+from fluxkit.sandbox.http import pods, reading, scaling, writing
 from fluxkit.sandbox.http.exchange import Exchange, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
-from fluxkit.sandbox.registry import DeleteOptions, WriteOptions
-from fluxkit.sandbox.status import Cause, StatusError, bad_request, invalid, too_many_requests
+from fluxkit.sandbox.status import Cause, StatusError, bad_request, invalid
 from fluxkit.sandbox.tokens import issue_token
 from fluxkit.timestamps import format_time, now
 
@@ -32,9 +31,9 @@ async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exc
         case "token":
             return await _token(server, resource, info, exchange)
         case "eviction":
-            return await _evict(server, resource, info, exchange)
+            return await pods.evict(registry, resource, info, exchange)
         case "binding":
-            return await _bind(server, resource, info, exchange)
+            return await pods.bind(registry, resource, info, exchange)
         case "log":
             return await _log(server, resource, info, exchange)
         case "exec" | "attach" | "portforward" | "proxy":
@@ -55,11 +54,13 @@ async def _token(server: "APIServer", resource: Resource, info: RequestInfo, exc
     given = await exchange.document()
     spec = section(given, "spec")
     seconds = spec.get("expirationSeconds") or _DEFAULT_TOKEN_SECONDS
-    if not isinstance(seconds, int) or seconds < _MIN_TOKEN_SECONDS:
-        text = "may not specify a duration less than 10 minutes"
+    if not isinstance(seconds, int) or not _MIN_TOKEN_SECONDS <= seconds <= 2**32:
+        low = not isinstance(seconds, int) or seconds < _MIN_TOKEN_SECONDS
+        text = f"may not specify a duration {'less than 10 minutes' if low else 'larger than 2^32 seconds'}"
         raise invalid(
             "TokenRequest", "authentication.k8s.io", "", [Cause.invalid("spec.expirationSeconds", seconds, text)]
         )
+    _check_bound(server, info, section(spec, "boundObjectRef"))
     audiences = list(spec.get("audiences") or ())
     token, expiry = issue_token(
         server.authenticator.signing_key, info.namespace, info.name, record.uid, audiences, seconds
@@ -84,56 +85,22 @@ async def _token(server: "APIServer", resource: Resource, info: RequestInfo, exc
     return respond(answer, status=201)
 
 
-async def _evict(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
-    registry = server.registry
-    given = await exchange.document()
-    named = section(given, "metadata").get("name")
-    if named and named != info.name:
-        raise bad_request("name in URL does not match name in Eviction object")
-    record = registry.get(resource, info.namespace, info.name)
-    budgets = registry.catalog.stored("poddisruptionbudgets.policy")
-    if budgets is not None:
-        for budget in registry.list(budgets, info.namespace):
-            obj = budget.decode()
-            if _selects(obj, record.labels) and (obj.get("status") or {}).get("disruptionsAllowed", 0) < 1:
-                raise too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 0)
-    options = section(given, "deleteOptions")
-    preconditions = section(options, "preconditions")
-    gone, _ = registry.delete(
-        resource,
-        info.namespace,
-        info.name,
-        DeleteOptions(
-            options.get("propagationPolicy") or "",
-            preconditions.get("uid") or "",
-            preconditions.get("resourceVersion") or "",
-            options.get("gracePeriodSeconds"),
-            exchange.dry_run,
-        ),
-    )
-    await registry.store.durable(min(gone.revision, registry.store.revision))
-    return respond({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, status=201)
+_BINDABLE = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 
-def _selects(budget: Object, labels: object) -> bool:
-    selector = section(budget, "spec").get("selector") or {}
-    wanted = selector.get("matchLabels") or {}
-    return isinstance(labels, dict) and bool(wanted) and wanted.items() <= labels.items()
-
-
-async def _bind(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
-    given = await exchange.document()
-    node = section(given, "target").get("name")
-    if not node:
-        raise bad_request("target.name: Required value")
-
-    def bind(pod: Object) -> Object:
-        pod.setdefault("spec", {})["nodeName"] = node
-        return pod
-
-    record = server.registry.patch(resource, info.namespace, info.name, bind, WriteOptions(exchange.manager))
-    await server.registry.store.durable(record.revision)
-    return respond({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, status=201)
+def _check_bound(server: "APIServer", info: RequestInfo, reference: Object) -> None:
+    """Whether the object that a token shall live as long as is there; raises NotFound or BadRequest."""
+    if not reference:
+        return
+    kind, version = reference.get("kind", ""), reference.get("apiVersion", "")
+    resource = server.catalog.find("", "v1", _BINDABLE.get(kind, "")) if version == "v1" else None
+    if resource is None:
+        shown = version if "/" in version else f"/{version}"
+        raise bad_request(f"cannot bind token to object of type {shown}, Kind={kind}")
+    record = server.registry.get(resource, info.namespace if resource.namespaced else "", reference.get("name", ""))
+    if kind == "Pod" and record.decode()["spec"].get("serviceAccountName") != info.name:
+        text = f'cannot bind token for serviceaccount "{info.name}" to pod running with different serviceaccount name.'
+        raise bad_request(text)
 
 
 async def _log(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:

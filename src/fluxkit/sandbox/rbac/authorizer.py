@@ -1,6 +1,7 @@
 """Decides requests by the stored roles and bindings."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from fluxkit.sandbox.identity import MASTERS, Attributes, Decision, User
@@ -21,6 +22,16 @@ RoleKey = tuple[str, str, str]
 """(storage key, namespace, name)"""
 
 
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """One subject's entry in one binding."""
+
+    role: RoleKey
+    binding: str
+    """As reasons name it: kind and name."""
+    subject: str
+
+
 class RBACAuthorizer:
     """Reads the store through an index that is rebuilt after roles or bindings changed."""
 
@@ -28,7 +39,7 @@ class RBACAuthorizer:
         self._store = store
         self._seen: tuple[int, ...] = ()
         self._roles: dict[RoleKey, tuple[Rule, ...]] = {}
-        self._bindings: dict[tuple[str, Subject], list[RoleKey]] = {}
+        self._bindings: dict[tuple[str, Subject], list[_Grant]] = {}
 
     def _refresh(self) -> None:
         resources = (ROLES, CLUSTER_ROLES, BINDINGS, CLUSTER_BINDINGS)
@@ -52,9 +63,14 @@ class RBACAuthorizer:
         role = role_key(binding.get("roleRef") or {}, namespace)
         for subject in binding.get("subjects") or ():
             kind, name = subject.get("kind", ""), subject.get("name", "")
+            shown = f'{kind} "{name}"'
             if kind == "ServiceAccount":
-                kind, name = "User", f"system:serviceaccount:{subject.get('namespace') or namespace}:{name}"
-            self._bindings.setdefault((namespace, (kind, name)), []).append(role)
+                home = subject.get("namespace") or namespace
+                kind, name, shown = "User", f"system:serviceaccount:{home}:{name}", f'{kind} "{name}/{home}"'
+            metadata = binding["metadata"]
+            place = f'RoleBinding "{metadata["name"]}/{namespace}"' if namespace else ""
+            grant = _Grant(role, place or f'ClusterRoleBinding "{metadata["name"]}"', shown)
+            self._bindings.setdefault((namespace, (kind, name)), []).append(grant)
 
     def rules_of(self, user: User, namespace: str) -> Iterator[Rule]:
         """All rules that a user has in a namespace (with an empty one: cluster-wide only)."""
@@ -62,11 +78,16 @@ class RBACAuthorizer:
         if MASTERS in user.groups:
             yield Rule(("*",), ("*",), ("*",))
             yield Rule(("*",), paths=("*",))
+        for grant in self._grants(user, namespace):
+            yield from self._roles.get(grant.role, ())
+
+    def _grants(self, user: User, namespace: str) -> Iterator[_Grant]:
+        """What a user is bound to, cluster-wide bindings first."""
+        self._refresh()
         subjects = [("User", user.name), *(("Group", group) for group in user.groups)]
-        for scope in {"", namespace}:
+        for scope in dict.fromkeys(("", namespace)):
             for subject in subjects:
-                for role in self._bindings.get((scope, subject), ()):
-                    yield from self._roles.get(role, ())
+                yield from self._bindings.get((scope, subject), ())
 
     def role_rules(self, role: RoleKey) -> tuple[Rule, ...] | None:
         """The rules of a role; None when there is no such role."""
@@ -76,7 +97,16 @@ class RBACAuthorizer:
     def authorize(self, attributes: Attributes) -> Decision:
         if MASTERS in attributes.user.groups:
             return Decision(True)
-        return Decision(any(rule.allows(attributes) for rule in self.rules_of(attributes.user, attributes.namespace)))
+        missing: list[str] = []
+        for grant in self._grants(attributes.user, attributes.namespace):
+            rules = self._roles.get(grant.role)
+            kind, name = "Role" if grant.role[0] == ROLES else "ClusterRole", grant.role[2]
+            if rules is None:
+                missing.append(f'{kind.lower()}.{_GROUP} "{name}" not found')
+            elif any(rule.allows(attributes) for rule in rules):
+                return Decision(True, f'RBAC: allowed by {grant.binding} of {kind} "{name}" to {grant.subject}')
+        problems = f"[{', '.join(missing)}]" if len(missing) > 1 else "".join(missing)
+        return Decision(False, f"rbac: RBAC: {problems}" if problems else "")
 
     def rules(self, user: User, namespace: str) -> dict[str, Any]:
         found = list(dict.fromkeys(self.rules_of(user, namespace)))

@@ -8,7 +8,7 @@ from fluxkit.sandbox.catalog import Resource
 from fluxkit.sandbox.identity import MASTERS, Attributes, User
 from fluxkit.sandbox.rbac.authorizer import BINDINGS, CLUSTER_BINDINGS, CLUSTER_ROLES, ROLES, RBACAuthorizer, role_key
 from fluxkit.sandbox.rbac.rules import Rule, covers, describe
-from fluxkit.sandbox.status import Cause, forbidden, invalid, not_found
+from fluxkit.sandbox.status import forbidden, not_found
 
 __all__ = ["EscalationGuard"]
 
@@ -24,14 +24,11 @@ class EscalationGuard:
         self._authorizer = authorizer
 
     def check(self, resource: Resource, new: Object, old: Object | None, user: User | None) -> None:
-        """Raises Forbidden, NotFound (the role of a new binding) or Invalid (a changed roleRef)."""
+        """Raises Forbidden or NotFound (the role of a new binding)."""
         if resource.key in (ROLES, CLUSTER_ROLES):
             if user is not None and (old is None or _granted(old) != _granted(new)):
                 self._check_role(resource, new, user)
         else:
-            if old is not None and old.get("roleRef") != new.get("roleRef"):
-                cause = Cause.invalid("roleRef", "", "cannot change roleRef")
-                raise invalid(resource.kind, resource.group, new["metadata"]["name"], [cause])
             if user is not None and (old is None or old.get("subjects") != new.get("subjects")):
                 self._check_binding(resource, new, user)
 
@@ -53,7 +50,7 @@ class EscalationGuard:
             return
         rules = self._authorizer.role_rules(key)
         if rules is None:
-            raise not_found(plural, _GROUP, key[2])
+            raise not_found(resource.plural, _GROUP, key[2])
         self._require(resource, name, user, namespace, list(rules))
 
     def _may(self, user: User, verb: str, plural: str, namespace: str, name: str) -> bool:

@@ -115,6 +115,6 @@ def describe(rules: Sequence[Rule]) -> str:
         ):
             if values:
                 listed = " ".join(f'"{value}"' for value in values)
-                parts.append(f"{label}:[{listed}]".replace('" "', '", "'))
+                parts.append(f"{label}:[{listed}]")
         lines.append("{" + ", ".join(parts) + "}")
     return "\n".join(sorted(lines))

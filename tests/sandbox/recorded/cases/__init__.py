@@ -1,6 +1,18 @@
 """The cases, by what they ask about."""
 
-from tests.sandbox.recorded.cases import applying, custom, flux, objects, patches, reading, validation
+from tests.sandbox.recorded.cases import (
+    access,
+    applying,
+    custom,
+    flux,
+    managers,
+    objects,
+    patches,
+    reading,
+    validation,
+    watching,
+    writing,
+)
 from tests.sandbox.recorded.steps import Case
 
 __all__ = ["CASES", "SETUP"]
@@ -13,6 +25,10 @@ CASES: tuple[Case, ...] = (
     *validation.CASES,
     *custom.CASES,
     *flux.CASES,
+    *watching.CASES,
+    *access.CASES,
+    *managers.CASES,
+    *writing.CASES,
 )
 SETUP = flux.SETUP
 """Requests that a server gets before the cases."""

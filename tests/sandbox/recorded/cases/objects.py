@@ -1,5 +1,7 @@
 """Creating, replacing and deleting: names, versions, preconditions, dry run, finalizers, reviews."""
 
+from dataclasses import replace
+
 from tests.sandbox.recorded.cases.common import (
     CM,
     DEPLOY,
@@ -34,6 +36,8 @@ REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _POD_SPEC = {"containers": [{"name": "app", "image": "example.com/app:1"}]}
 _TEMPLATE = {"metadata": {"labels": {"app": "web"}}, "spec": _POD_SPEC}
 _SELECTOR = {"matchLabels": {"app": "web"}}
+
+_MAY_CREATE = {"spec": {"resourceAttributes": {"verb": "create", "resource": "configmaps", "namespace": "{ns}"}}}
 
 CASES = (
     case(
@@ -423,12 +427,8 @@ CASES = (
                 roleRef={"kind": "Role", "name": "maker", "apiGroup": "rbac.authorization.k8s.io"},
             ),
         ),
-        post(
-            REVIEW,
-            {"spec": {"resourceAttributes": {"verb": "create", "resource": "configmaps", "namespace": "{ns}"}}},
-            headers={"Impersonate-User": "joe-{ns}"},
-            pick="status.allowed",
-        ),
+        replace(post(REVIEW, _MAY_CREATE, headers={"Impersonate-User": "joe-{ns}"}), until=201, finds='"allowed":true'),
+        post(REVIEW, _MAY_CREATE, headers={"Impersonate-User": "joe-{ns}"}, pick="status.allowed"),
     ),
     case(
         "role bindings stand",

@@ -17,6 +17,7 @@ _Defaults = Callable[[Object], None]
 _BY_KIND: dict[GroupKind, _Defaults] = {
     GroupKind("", "Endpoints"): core.endpoints,
     GroupKind("", "LimitRange"): core.limit_range,
+    GroupKind("", "Namespace"): core.namespace,
     GroupKind("", "PersistentVolume"): core.persistent_volume,
     GroupKind("", "PersistentVolumeClaim"): core.persistent_volume_claim,
     GroupKind("", "Pod"): pods.pod,

@@ -10,6 +10,7 @@ __all__ = [
     "endpoints",
     "keep_allocated",
     "limit_range",
+    "namespace",
     "persistent_volume",
     "persistent_volume_claim",
     "persistent_volume_claim_spec",
@@ -24,6 +25,11 @@ def endpoints(obj: Object) -> None:
     for subset in obj.get("subsets") or ():
         for port in subset.get("ports") or ():
             port.setdefault("protocol", "TCP")
+
+
+def namespace(obj: Object) -> None:
+    metadata = obj["metadata"]
+    metadata["labels"] = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}
 
 
 def limit_range(obj: Object) -> None:

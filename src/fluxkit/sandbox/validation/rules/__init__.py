@@ -18,6 +18,7 @@ _RBAC = "rbac.authorization.k8s.io"
 
 _BY_KIND: dict[GroupKind, _Rule] = {
     GroupKind("", "ConfigMap"): core.config_map,
+    GroupKind("", "Namespace"): core.namespace,
     GroupKind("", "PersistentVolumeClaim"): core.persistent_volume_claim,
     GroupKind("", "Pod"): pods.pod,
     GroupKind("", "Secret"): core.secret,

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from fluxkit.objects import Object
+from fluxkit.sandbox import names
 from fluxkit.sandbox.status import Cause
 from fluxkit.sandbox.validation import causes
 from fluxkit.sandbox.validation.rules import common
@@ -23,6 +24,8 @@ __all__ = [
     "role_binding",
     "storage_class",
 ]
+
+_RBAC = "rbac.authorization.k8s.io"
 
 
 def ingress(obj: Object, old: Object | None) -> list[Cause]:
@@ -147,7 +150,7 @@ def _policy_rules(rules: Any, *, namespaced: bool) -> list[Cause]:
     for index, rule in enumerate(rules or ()):
         where = f"rules[{index}]"
         if not rule.get("verbs"):
-            found.append(Cause.required(f"{where}.verbs", "verbs must contain at least one value"))
+            found.append(Cause.required(f"{where}.verbs"))
         if rule.get("nonResourceURLs"):
             if namespaced:
                 text = "namespaced rules cannot apply to non-resource URLs"
@@ -176,9 +179,8 @@ def cluster_role(obj: Object, old: Object | None) -> list[Cause]:
 def role_binding(obj: Object, old: Object | None) -> list[Cause]:
     reference = obj.get("roleRef") or {}
     found: list[Cause] = []
-    if reference.get("apiGroup") != "rbac.authorization.k8s.io":
-        supported = ["rbac.authorization.k8s.io"]
-        found.append(causes.not_supported("roleRef.apiGroup", reference.get("apiGroup", ""), supported))
+    if reference.get("apiGroup") != _RBAC:
+        found.append(causes.not_supported("roleRef.apiGroup", reference.get("apiGroup", ""), [_RBAC]))
     kinds = ["ClusterRole"] if obj.get("kind") == "ClusterRoleBinding" else ["Role", "ClusterRole"]
     if reference.get("kind") not in kinds:
         found.append(causes.not_supported("roleRef.kind", reference.get("kind", ""), kinds))
@@ -188,13 +190,22 @@ def role_binding(obj: Object, old: Object | None) -> list[Cause]:
         found += common.required(subject, where, "name")
         kind = subject.get("kind")
         if kind == "ServiceAccount":
-            found += common.required(subject, where, "namespace")
+            problem = names.is_dns1123_subdomain(subject.get("name") or "x")
+            if problem:
+                found.append(causes.invalid(f"{where}.name", subject["name"], problem))
             if subject.get("apiGroup"):
                 found.append(causes.not_supported(f"{where}.apiGroup", subject["apiGroup"], [""]))
+            if obj["kind"] == "ClusterRoleBinding":
+                found += common.required(subject, where, "namespace")
         elif kind not in ("User", "Group"):
             found.append(causes.not_supported(f"{where}.kind", kind or "", ["ServiceAccount", "User", "Group"]))
+        elif subject.get("apiGroup") != _RBAC:
+            found.append(causes.not_supported(f"{where}.apiGroup", subject.get("apiGroup") or "", [_RBAC]))
     if old is not None and old.get("roleRef") != obj.get("roleRef"):
-        found.append(causes.invalid("roleRef", obj.get("roleRef"), "cannot change roleRef"))
+        # Upstream shows the members as Go names them.
+        shown = {"APIGroup": "apiGroup", "Kind": "kind", "Name": "name"}
+        value = {name: reference.get(member, "") for name, member in shown.items()}
+        found.append(causes.invalid("roleRef", value, causes.IMMUTABLE))
     return found
 
 

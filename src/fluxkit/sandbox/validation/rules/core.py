@@ -81,6 +81,13 @@ def secret(obj: Object, old: Object | None) -> list[Cause]:
     return found + _frozen(obj, old, "data")
 
 
+def namespace(obj: Object, old: Object | None) -> list[Cause]:
+    phase = (obj.get("status") or {}).get("phase")
+    if old is None or phase in (None, "Active") or "deletionTimestamp" in obj["metadata"]:
+        return []
+    return [causes.invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")]
+
+
 def service(obj: Object, old: Object | None) -> list[Cause]:
     spec = obj.get("spec") or {}
     kind = spec.get("type", "ClusterIP")

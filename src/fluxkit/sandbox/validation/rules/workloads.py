@@ -25,21 +25,7 @@ _PERCENT_PROBLEM = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
     "regex used for validation is '[0-9]+%')"
 )
-_STATEFUL_FORBIDDEN = (
-    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-)
-_STATEFUL_MUTABLE = frozenset(
-    [
-        "replicas",
-        "ordinals",
-        "template",
-        "updateStrategy",
-        "revisionHistoryLimit",
-        "persistentVolumeClaimRetentionPolicy",
-        "minReadySeconds",
-    ]
-)
+_STATEFUL_FIXED = ("selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy")
 
 
 def _selected_template(spec: dict[str, Any], kind: str) -> list[Cause]:
@@ -159,9 +145,8 @@ def stateful_set(obj: Object, old: Object | None) -> list[Cause]:
     found += _selected_template(_with_claims(spec), "statefulset")
     if old is not None:
         before = old.get("spec") or {}
-        keys = (set(spec) | set(before)) - _STATEFUL_MUTABLE
-        if any(spec.get(key) != before.get(key) for key in keys):
-            found.append(Cause.forbidden("spec", _STATEFUL_FORBIDDEN))
+        for field in _STATEFUL_FIXED:
+            found += causes.immutable(f"spec.{field}", spec.get(field), before.get(field))
     return found
 
 
@@ -254,15 +239,16 @@ def horizontal_pod_autoscaler(obj: Object, old: Object | None) -> list[Cause]:
     spec = obj.get("spec") or {}
     found = common.required(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef", "kind", "name")
     low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
-    if low is not None and low < 1:
-        found.append(causes.invalid("spec.minReplicas", low, "must be greater than or equal to 1"))
-        if not any(each.get("type") in ("Object", "External") for each in spec.get("metrics") or ()):
-            text = "must specify at least one Object or External metric to support scaling to zero replicas"
-            found.append(Cause.forbidden("spec.metrics", text))
+    if low is not None and low < 0:
+        found.append(causes.invalid("spec.minReplicas", low, "must be greater than or equal to 0"))
+    measured = any(each.get("type") in ("Object", "External") for each in spec.get("metrics") or ())
+    if low is not None and low < 1 and not measured:
+        text = "must specify at least one Object or External metric to support scaling to zero replicas"
+        found.append(Cause.forbidden("spec.metrics", text))
     for index, metric in enumerate(spec.get("metrics") or ()):
         where, source = f"spec.metrics[{index}]", metric.get("type") or ""
         if source not in _METRICS:
-            found += [causes.not_supported(f"{where}.type", source, list(_METRICS))] * 2
+            found.append(causes.not_supported(f"{where}.type", source, list(_METRICS)))
         elif metric.get(_METRICS[source]) is None:
             text = "must populate information for the given metric source"
             found.append(Cause.required(f"{where}.{_METRICS[source]}", text))
@@ -270,7 +256,7 @@ def horizontal_pod_autoscaler(obj: Object, old: Object | None) -> list[Cause]:
         text = "apiVersion must specify API group"
         found.append(causes.invalid("spec.scaleTargetRef.apiVersion", "", text))
     if high < 1:
-        found.append(Cause.required("spec.maxReplicas", "must be set and greater than 0"))
+        found.append(Cause.required("spec.maxReplicas"))
     if low is not None and high < low:
         found.append(causes.invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
     return found
