@@ -10,6 +10,9 @@ __all__ = ["helm"]
 helm = FluxGroup(
     "helm",
     {
+        "dependency": lazy("helm_dependency", "dependency", "Manage a chart's dependencies", "dep", "dependencies"),
+        "lint": lazy("helm_lint", "lint", "Examine a chart for possible issues"),
+        "package": lazy("helm_package", "package", "Package a chart directory into a chart archive"),
         "show": lazy("helm_show", "show", "Show information of a chart", "inspect"),
         "template": lazy("helm_template", "template", "Locally render templates"),
     },

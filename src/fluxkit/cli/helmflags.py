@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fluxkit.cli.command import flag
+from fluxkit.cli.command import FluxCommand, flag
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import SLICE
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from fluxkit.helm.chart import Chart
     from fluxkit.helm.values import ValueOptions
 
-__all__ = ["chart_at", "helm_errors", "value_flags", "value_options"]
+__all__ = ["HelmCommand", "chart_at", "fetch", "helm_errors", "value_flags", "value_options"]
 
+_SECONDS = 60.0
+_MAX_BYTES = 256 << 20
 _FLAGS = {
     "--set": "set values on the command line (can specify multiple or separate values with commas: "
     "key1=val1,key2=val2)",
@@ -31,6 +33,12 @@ _FLAGS = {
     'key1=jsonval1,key2=jsonval2 or using json format: {"key1": jsonval1, "key2": "jsonval2"})',
     "--set-literal": "set a literal STRING value on the command line",
 }
+
+
+class HelmCommand(FluxCommand):
+    """A verb that works on charts and not on a cluster."""
+
+    checks_namespace = False
 
 
 def value_flags(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,6 +62,21 @@ def value_options(flags: Mapping[str, Any]) -> "ValueOptions":
         file_values=flags["set_file"],
         literal_values=flags["set_literal"],
     )
+
+
+def fetch(address: str) -> bytes:
+    """What is at an http or https address. Raises OSError, ValueError."""
+    import urllib.request
+
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(f"{address} is no http or https address")
+    request = urllib.request.Request(address, headers={"User-Agent": "fluxkit"})
+    with urllib.request.urlopen(request, timeout=_SECONDS) as response:
+        data = response.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"{address} gives more than {_MAX_BYTES} bytes")
+    assert isinstance(data, bytes)
+    return data
 
 
 def chart_at(name: str) -> "Chart":

@@ -18,7 +18,7 @@ from fluxkit.template.fmt import sprintf
 from fluxkit.template.values import Map
 from fluxkit.yaml.composer import copy_tree
 
-__all__ = ["DependencyError", "is_compatible_range", "process"]
+__all__ = ["DependencyError", "is_compatible_range", "missing_dependencies", "process"]
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +49,12 @@ def is_compatible_range(constraint: str, version: str) -> bool:
         return Constraint(constraint).check(Version.parse(version))
     except SemVerError:
         return False
+
+
+def missing_dependencies(chart: Chart) -> list[str]:
+    """The names of the dependencies that Chart.yaml declares and no subchart has."""
+    present = {subchart.name for subchart in chart.dependencies}
+    return [each.name for each in chart.metadata.dependencies if each.name not in present]
 
 
 def _copy(chart: Chart) -> Chart:

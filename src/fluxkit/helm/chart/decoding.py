@@ -8,11 +8,13 @@ Upstream: kubernetes-sigs/yaml ``yaml.go``, golang/go ``src/encoding/json``.
 
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from fluxkit.helm.chart.errors import ChartError
 from fluxkit.helm.chart.metadata import Dependency, Lock, Maintainer, Metadata
 from fluxkit.template.errors import FunctionError
+from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.gotime import UTC_ZONE
 from fluxkit.template.sprig.readyaml import read_first, with_floats
 from fluxkit.template.sprig.timelayout import parse_time
@@ -29,6 +31,7 @@ __all__ = [
     "read_api_version",
     "read_lock",
     "read_metadata",
+    "read_metadata_strictly",
     "text_field",
     "text_map_field",
 ]
@@ -46,6 +49,24 @@ def read_api_version(text: str) -> str:
 def read_metadata(text: str, into: Metadata) -> None:
     """Fill ``into`` from a Chart.yaml or requirements.yaml. Raises ChartError."""
     fill(text, into, _METADATA)
+
+
+def read_metadata_strictly(text: str) -> Metadata:
+    """A Chart.yaml without unknown fields and with no field given twice. Raises ChartError."""
+    repeated: list[str] = []
+
+    def duplicate(key: str, line: int) -> None:
+        repeated.append(f"  line {line}: key {quote(key)} already set in map")
+
+    metadata = Metadata()
+    try:
+        value = read_first(text, replace(_RULES, duplicate=duplicate))
+    except FunctionError as problem:
+        raise ChartError(str(problem)) from None
+    if repeated:
+        raise ChartError("\n".join(["error converting YAML to JSON: yaml: unmarshal errors:", *repeated]))
+    _decode(Decoder(strict=True), value, metadata, _METADATA)
+    return metadata
 
 
 def read_lock(text: str) -> Lock | None:
@@ -76,11 +97,14 @@ def fill(text: str, target: Any, shape: "Struct") -> bool:
         with_floats(value)  # refuses what JSON cannot hold
     except FunctionError as problem:
         raise ChartError(str(problem)) from None
-    decoder = Decoder()
+    _decode(Decoder(), value, target, shape)
+    return value is not None
+
+
+def _decode(decoder: "Decoder", value: Any, target: Any, shape: "Struct") -> None:
     decoder.fill(value, target, shape)
     if decoder.problem:
         raise ChartError(_WRONG + decoder.problem)
-    return value is not None
 
 
 FieldReader = Callable[["Decoder", Any, Any], Any]
@@ -106,8 +130,9 @@ class Struct(NamedTuple):
 class Decoder:
     """Fills objects and keeps the first problem, as encoding/json goes on behind a value of the wrong kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
         self.problem = ""
+        self._strict = strict
         self._struct = ""
         self._path: list[str] = []
 
@@ -121,12 +146,14 @@ class Decoder:
         outer = self._struct
         self._struct = shape.go_type.rpartition(".")[2]
         for key in sorted(value, key=lambda name: name.encode("utf-8", "surrogateescape")):
-            name = key if key in shape.fields else key.lower()
-            field = shape.fields.get(name) or _ignoring_case(name, shape)
-            if field is not None:
+            name = key if key in shape.fields else _ignoring_case(key, shape)
+            if name is not None:
+                field = shape.fields[name]
                 self._path.append(name)
                 setattr(target, field.attribute, field.read(self, getattr(target, field.attribute), value[key]))
                 self._path.pop()
+            elif self._strict:
+                self.fail(f"json: unknown field {quote(key)}")
         self._struct = outer
 
     def mismatch(self, value: Any, go_type: str) -> None:
@@ -139,8 +166,9 @@ class Decoder:
         self.problem = self.problem or problem
 
 
-def _ignoring_case(name: str, shape: Struct) -> Field | None:
-    return next((field for known, field in shape.fields.items() if known.lower() == name), None)
+def _ignoring_case(name: str, shape: Struct) -> str | None:
+    folded = name.lower()
+    return next((known for known in shape.fields if known.lower() == folded), None)
 
 
 def _json_kind(value: Any) -> str:

@@ -44,12 +44,21 @@ def load(
 
 
 def load_dir(
-    path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None, limits: Limits = _DEFAULT
+    path: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    limits: Limits = _DEFAULT,
+    check_version: bool = True,
 ) -> Chart:
-    """The chart in a directory; see :func:`load` for ``root``. Raises ChartError."""
+    """The chart in a directory; see :func:`load` for ``root``. Raises ChartError.
+
+    Without ``check_version`` charts of an unknown API version are loaded as well, as Helm's linter does.
+    """
     top = Path(path)
     budget = Budget(limits)
     files = directory_files(top, Path(root) if root is not None else top, budget)
+    if not check_version:
+        return _assembled(files, budget, limits.nesting)
     chart_file = next((file for file in files if file.name == CHART_FILE), None)
     if chart_file is None:
         missing = top.absolute() / CHART_FILE

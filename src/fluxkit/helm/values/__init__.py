@@ -14,7 +14,7 @@ from fluxkit.helm.errors import ValuesError
 from fluxkit.helm.values.coalesce import coalesce_tables, coalesce_values, merge_tables, merge_values
 from fluxkit.helm.values.errors import SchemaError, SetError
 from fluxkit.helm.values.options import ValueOptions
-from fluxkit.helm.values.schema import validate_against_schema
+from fluxkit.helm.values.schema import schema_violations, validate_against_schema
 from fluxkit.helm.values.strvals import (
     parse_set,
     parse_set_file,
@@ -39,5 +39,6 @@ __all__ = [
     "parse_set_json",
     "parse_set_literal",
     "parse_set_string",
+    "schema_violations",
     "validate_against_schema",
 ]

@@ -13,7 +13,7 @@ from fluxkit.helm.values.jsonschema import Fetch, SchemaProblem, check, compile_
 from fluxkit.helm.values.jsonschema.compiling import Schema
 from fluxkit.template.values import type_name
 
-__all__ = ["validate_against_schema"]
+__all__ = ["schema_violations", "validate_against_schema"]
 
 _HEADING: Final = "jsonschema validation failed with 'file:///values.schema.json#'\n"
 
@@ -34,7 +34,7 @@ def validate_against_schema(chart: Chart, values: Mapping[str, Any], *, fetch: F
 def _problems(chart: Chart, values: Mapping[str, Any], fetch: Fetch | None) -> str:
     text = ""
     if chart.schema is not None:
-        found = _violations(chart.schema, values, fetch)
+        found = schema_violations(chart.schema, values, fetch=fetch)
         if found:
             text += f"{chart.name}:\n{found}"
     for subchart in chart.dependencies:
@@ -48,7 +48,8 @@ def _problems(chart: Chart, values: Mapping[str, Any], fetch: Fetch | None) -> s
     return text
 
 
-def _violations(data: bytes, values: Mapping[str, Any], fetch: Fetch | None) -> str:
+def schema_violations(data: bytes, values: Mapping[str, Any], *, fetch: Fetch | None = None) -> str:
+    """What ``values`` violate of one schema, as text; also what is wrong with the schema. Empty if nothing."""
     try:
         schema = _compiled(data) if fetch is None else compile_schema(data, check, fetch)
         found = check(schema, dict(values))
