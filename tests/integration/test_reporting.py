@@ -260,10 +260,10 @@ async def test_runs_repeat_by_their_intervals_and_are_counted(fleet: Fleet) -> N
     fleet.repository.write("bad/a.yaml", "kind: [")
     revision = await fleet.repository.push("start")
     await fleet.follow()
-    before = await fleet.metrics()
     await fleet.kustomize("app", "./app", interval="200ms")
-    await fleet.kustomize("bad", "./bad", interval="1h", retryInterval="200ms")
     await fleet.applied("app", revision)
+    before = await fleet.metrics()
+    await fleet.kustomize("bad", "./bad", interval="1h", retryInterval="200ms")
     runs = {
         name: f'gotk_reconcile_duration_seconds_count{{kind="Kustomization",name="{name}"' for name in ("app", "bad")
     }
