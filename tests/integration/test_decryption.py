@@ -9,7 +9,7 @@ import pytest
 from fluxkit.api import Kustomization
 from fluxkit.objects import GroupVersionKind, Object
 from fluxkit.sops import Format, encrypt_file
-from tests.integration.fleet import CONFIG_MAP, Fleet
+from tests.integration.fleet import CONFIG_MAP, Fleet, config_map
 from tests.sops.fixture import SECRET, Case, key
 from tests.sops.owner import age_owner
 
@@ -216,3 +216,17 @@ async def test_an_encrypted_patch(fleet: Fleet) -> None:
     await fleet.applied("app", revision)
     settings = await fleet.client.get(CONFIG_MAP, "settings", fleet.namespace)
     assert settings["data"] == {"password": SECRET}
+
+
+@pytest.mark.contract("KUS-049")
+async def test_a_service_account_needs_the_gate(fleet: Fleet) -> None:
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+    await fleet.repository.push("start")
+    await fleet.follow()
+    await fleet.kustomize("app", "./app", decryption={"provider": "sops", "serviceAccountName": "decrypter"})
+    message = await fleet.failed("app", "FeatureGateDisabled")
+    assert "please enable the ObjectLevelWorkloadIdentity feature gate" in message
+    kustomization = fleet.kustomization("app")
+    assert kustomization is not None
+    stalled = [each for each in kustomization.status.conditions if each.type == "Stalled"]
+    assert [(each.status, each.reason) for each in stalled] == [("True", "FeatureGateDisabled")]

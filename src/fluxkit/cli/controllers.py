@@ -127,6 +127,14 @@ interrupted. It needs no container: it works from any machine that reaches the A
     help="the ServiceAccount whose tokens open clusters that a ConfigMap describes without naming one",
 )
 @flag(
+    "--default-decryption-service-account",
+    help="the ServiceAccount that authenticates with key services for Kustomizations whose decryption names none",
+)
+@flag(
+    "--sops-vault-configmap",
+    help="ConfigMap in RUNTIME_NAMESPACE with the Vault servers that are trusted, and their login paths",
+)
+@flag(
     "--sops-age-secret",
     help="Secret in RUNTIME_NAMESPACE with age keys for Kustomizations whose decryption names no Secret",
 )

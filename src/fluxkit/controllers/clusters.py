@@ -5,16 +5,12 @@ so that waits outlive any single token. Provider ``generic`` is a cluster that t
 providers of clouds need their own client libraries (fluxcd/pkg ``auth/restconfig.go``, ``auth/generic``).
 """
 
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from datetime import datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-import orjson
-
+from fluxkit.controllers.accounts import own_account, request_token
 from fluxkit.controllers.tokencache import Token, TokenCache, TokenUser
 from fluxkit.kube import Client, ClusterConfig
-from fluxkit.kube.config import SERVICE_ACCOUNT_DIR
 from fluxkit.kube.credentials import Identity, bearer
 from fluxkit.kube.errors import ConfigError, KubeError, NotFound
 from fluxkit.kube.tls import TLSConfig
@@ -116,18 +112,10 @@ class ClusterTokens:
 
 
 def _own_account() -> ObjectKey:
-    """The account of the pod that this process runs in, by the subject of its token."""
-    file = SERVICE_ACCOUNT_DIR / "token"
     try:
-        claims = file.read_text().split(".")[1]
-        subject = orjson.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"]
-        _, _, namespace, name = subject.split(":")
-    except (OSError, LookupError, ValueError) as error:
-        raise ClusterError(
-            "the controllers have no ServiceAccount of their own here: name one with the key 'serviceAccountName' of "
-            "the ConfigMap"
-        ) from error
-    return ObjectKey(namespace, name)
+        return own_account()
+    except ValueError as error:
+        raise ClusterError(f"{error}: name one with the key 'serviceAccountName' of the ConfigMap") from error
 
 
 class _AccountToken:
@@ -153,21 +141,12 @@ class _AccountToken:
         return True
 
     async def _issue(self) -> Token:
-        path = f"/api/v1/namespaces/{quote(self._account.namespace)}/serviceaccounts/{quote(self._account.name)}/token"
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"audiences": list(self._audiences)},
-        }
         try:
-            answer = orjson.loads(await self._client.raw("POST", path, body=orjson.dumps(request)))
+            return await request_token(self._client, self._account, self._audiences)
         except KubeError as error:
             raise ConfigError(
                 f"failed to create kubernetes token for service account '{self._account}': {error}"
             ) from error
-        status = answer["status"]
-        expires = datetime.fromisoformat(status["expirationTimestamp"]).timestamp()
-        return Token(status["token"], expires)
 
     def __repr__(self) -> str:
         return f"_AccountToken({str(self._account)!r})"

@@ -15,6 +15,7 @@ from typing import Final
 
 from fluxkit.api import Kustomization
 from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.vault_login import VaultLogin
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NotFound
 from fluxkit.objects import GroupVersionKind, ObjectKey
@@ -56,8 +57,17 @@ async def load_key_source(
         data = await _read(client, key, "sops SOPS age decryption Secret")
         material = _imported(data, key, "sops SOPS age decryption Secret", age_only=True)
     age = material.age or await asyncio.to_thread(_environment_keys)
-    digest = hashlib.sha256(repr((age, material.digest())).encode()).hexdigest()
-    return KeySource(age, KeyServices(material), digest)
+    name = decryption.service_account_name or options.default_decryption_service_account
+    account = ObjectKey(namespace, name) if name else None
+    if account is not None and not options.gate("ObjectLevelWorkloadIdentity"):
+        raise DecryptionKeysError(
+            f"the ServiceAccount '{account}' cannot be used: the feature gate ObjectLevelWorkloadIdentity is off"
+        )
+    login = None
+    if options.sops_vault_configmap:
+        login = VaultLogin(client, ObjectKey(options.runtime_namespace, options.sops_vault_configmap), account).token
+    digest = hashlib.sha256(repr((age, material.digest(), name)).encode()).hexdigest()
+    return KeySource(age, KeyServices(material, login, own_identity=account is None), digest)
 
 
 async def _read(client: Client, key: ObjectKey, what: str) -> Mapping[str, bytes]:

@@ -54,6 +54,10 @@ FIELD_OWNER = "gotk-kustomize-controller"
 
 _OWNED = (conditions.READY, conditions.RECONCILING, conditions.STALLED, conditions.HEALTHY, *Finding)
 _TERMINAL = "Reconciliation failed terminally due to configuration error"
+_NEEDS_IDENTITY_GATE = (
+    "to use spec.decryption.serviceAccountName for decryption authentication please enable the "
+    "ObjectLevelWorkloadIdentity feature gate in the controller"
+)
 
 
 class KustomizationReconciler:
@@ -149,6 +153,9 @@ class KustomizationReconciler:
             directives = Directives.of(kustomization)
         except InvalidDirective as error:
             self._stall(kustomization, events, "InvalidAnnotation", str(error))
+        decryption = kustomization.spec.decryption
+        if decryption is not None and decryption.service_account_name and not self._per_object_identity():
+            self._stall(kustomization, events, "FeatureGateDisabled", _NEEDS_IDENTITY_GATE)
         try:
             source = await self._sources.read(kustomization)
         except SourceNotFound as error:
@@ -170,6 +177,9 @@ class KustomizationReconciler:
         except DependencyNotReady as error:
             return self._wait_for_dependency(run, kustomization, events, str(error)), False
         return await self._attempt(run, kustomization, source, report, events, expressions, directives)
+
+    def _per_object_identity(self) -> bool:
+        return self._services.options.gate("ObjectLevelWorkloadIdentity")
 
     def _refuse_expression(self, kustomization: Kustomization, events: KustomizationEvents, problem: str) -> Never:
         kustomization.status.observed_generation = kustomization.metadata.generation

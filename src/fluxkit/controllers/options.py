@@ -95,6 +95,9 @@ class ControllersOptions:
     insecure_kubeconfig_exec: bool = False
     insecure_kubeconfig_tls: bool = False
     source_localhost: str = ""
+    default_decryption_service_account: str = ""
+    sops_vault_configmap: str = ""
+    """ConfigMap in the runtime namespace with the Vault servers that are trusted, and where to log in to each."""
     sops_age_secret: str = ""
     """Secret in the runtime namespace whose age keys serve Kustomizations that name no keys of their own."""
 
@@ -115,6 +118,11 @@ class ControllersOptions:
         if self.default_kubeconfig_service_account and not self.gate("ObjectLevelWorkloadIdentity"):
             raise OptionsError(
                 "--default-kubeconfig-service-account needs the feature gate ObjectLevelWorkloadIdentity: "
+                "add --feature-gates=ObjectLevelWorkloadIdentity=true"
+            )
+        if self.default_decryption_service_account and not self.gate("ObjectLevelWorkloadIdentity"):
+            raise OptionsError(
+                "--default-decryption-service-account needs the feature gate ObjectLevelWorkloadIdentity: "
                 "add --feature-gates=ObjectLevelWorkloadIdentity=true"
             )
         if not 0 <= self.interval_jitter_percentage < 100:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 from fluxkit.sops.answers import Answers, Identity, identity
 from fluxkit.sops.errors import MasterKeyError
@@ -15,6 +15,8 @@ from fluxkit.sops.metadata import MasterKey
 
 __all__ = ["KeyServices"]
 
+T = TypeVar("T")
+
 _CONCURRENT: Final = 8
 _KEYS: Final = 1000
 _SECONDS: Final = 60.0
@@ -22,11 +24,18 @@ _SECONDS: Final = 60.0
 
 
 class KeyServices:
-    """Answers with the given keys and credentials; ``vault_token`` is asked where the material holds none."""
+    """Answers with the given keys and credentials.
 
-    def __init__(self, material: KeyMaterial, vault_token: vault.TokenSource | None = None) -> None:
+    ``vault_token`` is asked where the material holds none. ``own_identity`` lets the clouds' services be asked with the
+    credentials of this machine where the material holds none.
+    """
+
+    def __init__(
+        self, material: KeyMaterial, vault_token: vault.TokenSource | None = None, *, own_identity: bool = True
+    ) -> None:
         self._material = material
         self._vault_token = vault_token
+        self._own_identity = own_identity
         self._seats = asyncio.Semaphore(_CONCURRENT)
 
     async def answers(self, keys: Iterable[MasterKey]) -> Answers:
@@ -78,12 +87,21 @@ class KeyServices:
             case "hc_vault":
                 return await vault.decrypt(key, self._token_for)
             case "kms":
-                return await in_thread(aws.decrypt, key, self._material.aws)
+                return await in_thread(aws.decrypt, key, self._credentials(self._material.aws, "sops.aws-kms"))
             case "gcp_kms":
-                return await gcp.decrypt(key, self._material.gcp)
+                return await gcp.decrypt(key, self._credentials(self._material.gcp, "sops.gcp-kms"))
             case "azure_kv":
-                return await azure.decrypt(key, self._material.azure)
+                return await azure.decrypt(key, self._credentials(self._material.azure, "sops.azure-kv"))
         raise MasterKeyError(f"master keys of the kind {key.kind} are not supported")
+
+    def _credentials(self, given: T | None, entry: str) -> T | None:
+        if given is None and not self._own_identity:
+            # to use the controllers' own would give a tenant more than its ServiceAccount may do
+            raise MasterKeyError(
+                f"the identity of a ServiceAccount cannot be used here: put credentials into the entry '{entry}' of "
+                "the Secret that spec.decryption.secretRef names"
+            )
+        return given
 
     async def _token_for(self, address: str) -> str:
         if self._material.vault_token:
