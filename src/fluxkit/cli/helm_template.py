@@ -3,6 +3,7 @@
 Upstream: helm/helm ``pkg/cmd/template.go``, ``install.go``, ``pkg/action/install.go``.
 """
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ def template(settings: Settings, /, arguments: tuple[str, ...], **flags: Any) ->
 
 
 def _template(settings: Settings, arguments: tuple[str, ...], flags: dict[str, Any]) -> None:
+    # One rendering, then the process ends: nothing of it would be worth collecting.
+    gc.disable()
     from fluxkit.helm import render as rendering
 
     if not arguments:

@@ -1,5 +1,6 @@
 """What a template may use up. Go has no such limits; a hostile template must cost its owner an error, nobody else."""
 
+import gc
 import sys
 import threading
 import time
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from fluxkit.template.errors import LimitError
 
-__all__ = ["MAX_TREE", "Budget", "Limits", "check_tree", "deep_stack"]
+__all__ = ["MAX_TREE", "Budget", "Limits", "check_tree", "deep_stack", "quiet_collector"]
 
 MAX_TREE: Final = 250_000
 """Values within each other that one function call may follow; one that stands in two places counts twice."""
@@ -122,4 +123,32 @@ class _DeepStack:
                 sys.setrecursionlimit(self._normal)
 
 
+class _QuietCollector:
+    """Keeps the cyclic garbage collector from walking, again and again, all that parsing and compiling leave behind.
+
+    None of that is garbage, and it can be most of the time that a first rendering takes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._enabled = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._enabled = gc.isenabled()
+                gc.disable()
+            self._users += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users and self._enabled:
+                gc.enable()
+
+
 deep_stack = _DeepStack()
+quiet_collector = _QuietCollector()

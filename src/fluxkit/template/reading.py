@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fluxkit.template import nodes
+from fluxkit.template.actions import read_action
 from fluxkit.template.errors import ParseError
 from fluxkit.template.lexer import Kind, tokenize
 from fluxkit.template.parser import Head, read_head
@@ -146,6 +147,9 @@ class _Reader:
                 self._open[-1].items.append(action)
 
     def _head(self, content: str) -> Head:
+        head = read_action(content, self._functions)
+        if head is not None:
+            return head
         text = "{{" + content + "}}"
         try:
             return read_head(text, tokenize(text), self._functions)

@@ -29,6 +29,7 @@ from fluxkit.template import (
     add_definitions,
 )
 from fluxkit.template.execution import Execution
+from fluxkit.template.limits import quiet_collector
 from fluxkit.template.quoting import quote
 from fluxkit.template.sprig import functions as sprig_functions
 from fluxkit.template.values import Int64
@@ -39,7 +40,7 @@ Lookup = Callable[[str, str, str, str], Mapping[str, Any]]
 """Reads a cluster: apiVersion, kind, namespace, name -> the object, or a list when the name is empty; empty if there is
 none. Raises FunctionError."""
 
-RENDER_LIMITS: Final = Limits(depth=20_000)
+RENDER_LIMITS: Final = Limits(depth=20_000, seconds=300)
 """What a chart may take unless told otherwise."""
 
 _SET_NAME: Final = "gotpl"
@@ -193,6 +194,13 @@ def execute(
     ``sources`` come in Helm's order, see :func:`fluxkit.helm.render.scope.sources`; their dots may be changed. Raises
     TemplateFailure with Helm's text, or RenderLimitError.
     """
+    with quiet_collector:
+        return _execute(sources, mode, lookup, limits, randomness)
+
+
+def _execute(
+    sources: Sequence[Source], mode: Mode, lookup: Lookup | None, limits: Limits, randomness: Randomness | None
+) -> tuple[dict[str, str], list[str]]:
     template = Template(_SET_NAME, limits=limits).option(f"missingkey={'error' if mode.strict else 'zero'}")
     template.funcs(_FUNCTIONS if randomness is None else _functions(randomness))
     for source in sources:
