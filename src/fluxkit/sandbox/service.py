@@ -26,6 +26,7 @@ from fluxkit.sandbox.http.exchange import MAX_BODY
 from fluxkit.sandbox.http.server import APIServer
 from fluxkit.sandbox.kubeconfig import kubeconfig
 from fluxkit.sandbox.lifecycle import (
+    APIServices,
     Controller,
     Definitions,
     EventExpiry,
@@ -38,7 +39,7 @@ from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.storage import Storage
 from fluxkit.sandbox.store import Store
 from fluxkit.sandbox.validation import Schemas, SchemaTypeChecks
-from fluxkit.sandbox.workloads import ServiceAddresses, Workloads
+from fluxkit.sandbox.workloads import CLAIMS, DefaultClass, ServiceAddresses, Workloads
 
 __all__ = ["HOST", "build", "http_server", "run", "serve"]
 
@@ -95,6 +96,7 @@ def _controllers(registry: Registry, credentials: Credentials) -> list[Controlle
         NamespaceLifecycle(registry, credentials.authority.certificate.decode()).controller,
         GarbageCollector(registry).controller,
         RoleAggregation(registry).controller,
+        APIServices(registry).controller,
     ]
 
 
@@ -123,9 +125,11 @@ async def _serve(layout: Layout, port: int, ready: Callable[[int], None], stop: 
     bound = port
     server = build(store, credentials, lambda: f"{HOST}:{bound}")
     server.registry.allocators["services"] = ServiceAddresses(store).allocate
+    server.registry.allocators[CLAIMS] = DefaultClass(store).allocate
     controllers = _controllers(server.registry, credentials)
     bootstrap.populate(server.registry)
     bootstrap.APIService(server.registry)
+    bootstrap.populate_classes(server.registry)
     rbac.populate(server.registry)
     workloads = Workloads(server.registry, Schemas())
     controllers.append(workloads.controller)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import Resource
-from fluxkit.sandbox.http import pods, reading, scaling, writing
+from fluxkit.sandbox.http import logs, pods, reading, scaling, writing
 from fluxkit.sandbox.http.exchange import Exchange, respond, section
 from fluxkit.sandbox.http.request import RequestInfo
 from fluxkit.sandbox.status import Cause, StatusError, bad_request, invalid
@@ -35,7 +35,7 @@ async def handle(server: "APIServer", resource: Resource, info: RequestInfo, exc
         case "binding":
             return await pods.bind(registry, resource, info, exchange)
         case "log":
-            return await _log(server, resource, info, exchange)
+            return await logs.read(registry, resource, info, exchange)
         case "exec" | "attach" | "portforward" | "proxy":
             raise StatusError(
                 501, "NotImplemented", f"the sandbox runs no containers: {info.subresource} is not available"
@@ -101,35 +101,3 @@ def _check_bound(server: "APIServer", info: RequestInfo, reference: Object) -> N
     if kind == "Pod" and record.decode()["spec"].get("serviceAccountName") != info.name:
         text = f'cannot bind token for serviceaccount "{info.name}" to pod running with different serviceaccount name.'
         raise bad_request(text)
-
-
-async def _log(server: "APIServer", resource: Resource, info: RequestInfo, exchange: Exchange) -> web.Response:
-    record = server.registry.get(resource, info.namespace, info.name)
-    pod = record.decode()
-    containers = [item["name"] for item in pod["spec"].get("containers", ())]
-    wanted = exchange.query.get("container") or (containers[0] if containers else "")
-    if wanted not in containers:
-        raise bad_request(f"container {wanted} is not valid for pod {info.name}")
-    lines = _log_lines(pod, wanted)
-    tail = exchange.query.get("tailLines", "")
-    if tail.isdigit():
-        lines = lines[-int(tail) :] if int(tail) else []
-    text = "".join(f"{line}\n" for line in lines)
-    return respond(text.encode(), content_type="text/plain")
-
-
-def _log_lines(pod: Object, container: str) -> list[str]:
-    """What a simulated container has to say: when it started and how it ended."""
-    lines: list[str] = []
-    for status in (pod.get("status") or {}).get("containerStatuses") or ():
-        if status.get("name") != container:
-            continue
-        for state in (status.get("lastState") or {}, status.get("state") or {}):
-            if "running" in state:
-                lines.append(
-                    f"{state['running'].get('startedAt')} sandbox: {status.get('image')} is simulated as running"
-                )
-            if "terminated" in state:
-                ended = state["terminated"]
-                lines.append(f"{ended.get('finishedAt')} sandbox: exited with status {ended.get('exitCode')}")
-    return lines

@@ -6,10 +6,19 @@ the API; none of them is needed to answer a request. They are level-based: what 
 """
 
 from fluxkit.sandbox.lifecycle.aggregation import RoleAggregation
+from fluxkit.sandbox.lifecycle.apiservices import APIServices
 from fluxkit.sandbox.lifecycle.controller import Controller
 from fluxkit.sandbox.lifecycle.definitions import Definitions
 from fluxkit.sandbox.lifecycle.events import EventExpiry
 from fluxkit.sandbox.lifecycle.garbage import GarbageCollector
 from fluxkit.sandbox.lifecycle.namespaces import NamespaceLifecycle
 
-__all__ = ["Controller", "Definitions", "EventExpiry", "GarbageCollector", "NamespaceLifecycle", "RoleAggregation"]
+__all__ = [
+    "APIServices",
+    "Controller",
+    "Definitions",
+    "EventExpiry",
+    "GarbageCollector",
+    "NamespaceLifecycle",
+    "RoleAggregation",
+]

@@ -10,6 +10,7 @@ Refuses to run containers, to keep state outside the store, and to write anythin
 
 from fluxkit.sandbox.workloads.addresses import ServiceAddresses
 from fluxkit.sandbox.workloads.cluster import Cluster
+from fluxkit.sandbox.workloads.volumes import CLAIMS, DefaultClass
 from fluxkit.sandbox.workloads.workloads import Workloads
 
-__all__ = ["Cluster", "ServiceAddresses", "Workloads"]
+__all__ = ["CLAIMS", "Cluster", "DefaultClass", "ServiceAddresses", "Workloads"]

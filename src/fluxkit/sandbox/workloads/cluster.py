@@ -160,6 +160,9 @@ class RegistryCluster:
         apply_builtin_defaults(served.gvk.group_kind, obj)
         if served.has_status and "spec" in obj:
             metadata["generation"] = 1
+        allocate = self._registry.allocators.get(resource)
+        if allocate is not None:
+            allocate(served, obj, None, False)
         obj = self._admitted(served, obj)
         metadata = obj["metadata"]
         status = obj.pop("status", None)

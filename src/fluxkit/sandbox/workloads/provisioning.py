@@ -1,7 +1,7 @@
-"""What a cluster's surroundings provide: volumes, addresses, bounds of autoscalers, counts of disruption budgets.
+"""What a cluster's surroundings provide: addresses, bounds of autoscalers, counts of disruption budgets and quotas.
 
-Follows the shapes that kubernetes/kubernetes ``pkg/controller/volume/persistentvolume``, ``podautoscaler`` and
-``disruption`` write; volumes and addresses are granted at once.
+Follows the shapes that kubernetes/kubernetes ``pkg/controller/podautoscaler``, ``disruption`` and ``resourcequota``
+write; addresses are granted at once.
 """
 
 from typing import Any
@@ -12,87 +12,7 @@ from fluxkit.sandbox.workloads import control
 from fluxkit.sandbox.workloads.building import is_pod_active, is_pod_ready, matches_selector, scaled, set_condition
 from fluxkit.sandbox.workloads.cluster import Cluster
 
-__all__ = ["Autoscalers", "Budgets", "Claims", "Ingresses", "QuotaStatus"]
-
-
-class Claims:
-    """Binds each PersistentVolumeClaim to a volume made for it, or to the one it names."""
-
-    RESOURCE = "persistentvolumeclaims"
-    _VOLUMES = "persistentvolumes"
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-
-    def reconcile(self, claim: Object) -> None:
-        metadata, spec = claim["metadata"], claim["spec"]
-        status = claim.get("status") or {}
-        if "deletionTimestamp" in metadata or control.failure(claim):
-            return
-        capacity = {"storage": ((spec.get("resources") or {}).get("requests") or {}).get("storage", "1Gi")}
-        if status.get("phase") == "Bound":
-            if status.get("capacity") != capacity:
-                self._cluster.set_status(self.RESOURCE, claim, {**status, "capacity": capacity})
-            return
-        name = spec.get("volumeName") or f"pvc-{metadata['uid']}"
-        volume = self._cluster.get(self._VOLUMES, "", name)
-        if volume is None:
-            if spec.get("volumeName"):
-                return
-            volume = self._provision(claim, name, capacity)
-        else:
-            reference = volume["spec"].get("claimRef")
-            if reference is not None and reference.get("uid") not in (None, metadata["uid"]):
-                return
-            volume["spec"] = {**volume["spec"], "claimRef": self._reference(claim)}
-            volume = self._cluster.update(self._VOLUMES, volume)
-        self._cluster.set_status(self._VOLUMES, volume, {"phase": "Bound"})
-        annotations = {**(metadata.get("annotations") or {}), "pv.kubernetes.io/bind-completed": "yes"}
-        if "volumeName" not in spec:
-            annotations["pv.kubernetes.io/bound-by-controller"] = "yes"
-        claim["metadata"] = {**metadata, "annotations": annotations}
-        claim["spec"] = {**spec, "volumeName": name}
-        claim = self._cluster.update(self.RESOURCE, claim)
-        self._cluster.set_status(
-            self.RESOURCE,
-            claim,
-            {"phase": "Bound", "accessModes": spec.get("accessModes") or [], "capacity": capacity},
-        )
-
-    def _reference(self, claim: Object) -> dict[str, Any]:
-        metadata = claim["metadata"]
-        return {
-            "kind": "PersistentVolumeClaim",
-            "apiVersion": "v1",
-            "namespace": metadata["namespace"],
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-        }
-
-    def _provision(self, claim: Object, name: str, capacity: dict[str, str]) -> Object:
-        spec = claim["spec"]
-        made: dict[str, Any] = {
-            "capacity": capacity,
-            "accessModes": spec.get("accessModes") or ["ReadWriteOnce"],
-            "claimRef": self._reference(claim),
-            "persistentVolumeReclaimPolicy": "Delete",
-            "volumeMode": spec.get("volumeMode", "Filesystem"),
-            "hostPath": {"path": f"/var/lib/sandbox/{name}", "type": "DirectoryOrCreate"},
-        }
-        if spec.get("storageClassName"):
-            made["storageClassName"] = spec["storageClassName"]
-        volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": made}
-        return self._cluster.create(self._VOLUMES, volume)
-
-    def released(self, claim: Object) -> None:
-        """A claim is gone: its volume goes too, or stays released, as its reclaim policy says."""
-        volume = self._cluster.get(self._VOLUMES, "", claim["spec"].get("volumeName") or "")
-        if volume is None or (volume["spec"].get("claimRef") or {}).get("uid") != claim["metadata"]["uid"]:
-            return
-        if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
-            self._cluster.delete(self._VOLUMES, volume)
-        else:
-            self._cluster.set_status(self._VOLUMES, volume, {"phase": "Released"})
+__all__ = ["Autoscalers", "Budgets", "Ingresses", "QuotaStatus"]
 
 
 class Ingresses:

@@ -1,4 +1,7 @@
-"""ReplicaSets: as many Pods as asked for. Follows kubernetes/kubernetes ``pkg/controller/replicaset``."""
+"""ReplicaSets and ReplicationControllers: as many Pods as asked for.
+
+Follows kubernetes/kubernetes ``pkg/controller/replicaset``, which serves both kinds upstream as well.
+"""
 
 from fluxkit.objects import Object, labels_of
 from fluxkit.sandbox.workloads.building import (
@@ -13,11 +16,12 @@ from fluxkit.sandbox.workloads.building import (
 from fluxkit.sandbox.workloads.children import create_pod
 from fluxkit.sandbox.workloads.cluster import Cluster
 
-__all__ = ["RESOURCE", "ReplicaSets", "available_pods"]
+__all__ = ["REPLICATION_CONTROLLERS", "RESOURCE", "ReplicaSets", "available_pods"]
 
 RESOURCE = "replicasets.apps"
+REPLICATION_CONTROLLERS = "replicationcontrollers"
 _PODS = "pods"
-_COMPONENT = "replicaset-controller"
+_COMPONENTS = {RESOURCE: "replicaset-controller", REPLICATION_CONTROLLERS: "replication-controller"}
 
 
 def available_pods(cluster: Cluster, resource: str, owner: Object, pods: list[Object], min_ready: int) -> int:
@@ -39,8 +43,10 @@ def available_pods(cluster: Cluster, resource: str, owner: Object, pods: list[Ob
 class ReplicaSets:
     """Creates and deletes Pods, and counts them."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, resource: str = RESOURCE) -> None:
         self._cluster = cluster
+        self._resource = resource
+        self._component = _COMPONENTS[resource]
 
     def reconcile(self, replica_set: Object) -> None:
         metadata, spec = replica_set["metadata"], replica_set["spec"]
@@ -56,7 +62,7 @@ class ReplicaSets:
                 "fullyLabeledReplicas": sum(wanted.items() <= labels_of(pod).items() for pod in pods),
                 "readyReplicas": sum(is_pod_ready(pod) for pod in pods),
                 "availableReplicas": available_pods(
-                    self._cluster, RESOURCE, replica_set, pods, spec.get("minReadySeconds", 0)
+                    self._cluster, self._resource, replica_set, pods, spec.get("minReadySeconds", 0)
                 ),
                 "observedGeneration": metadata.get("generation", 0),
             },
@@ -66,7 +72,7 @@ class ReplicaSets:
             conditions = (replica_set.get("status") or {}).get("conditions") or ()
             status["conditions"] = [dict(each) for each in conditions]
             set_condition(status, "ReplicaFailure", "True", "FailedCreate", problem, self._cluster.now())
-        self._cluster.set_status(RESOURCE, replica_set, status)
+        self._cluster.set_status(self._resource, replica_set, status)
 
     def _scale(self, replica_set: Object, pods: list[Object], replicas: int) -> str:
         """Creates and deletes Pods; why one could not be created."""
@@ -74,11 +80,11 @@ class ReplicaSets:
         for _ in range(missing):
             pod = pod_from_template(replica_set, replica_set["spec"].get("template") or {})
             pod["metadata"]["generateName"] = replica_set["metadata"]["name"] + "-"
-            made, problem = create_pod(self._cluster, RESOURCE, replica_set, pod, _COMPONENT)
+            made, problem = create_pod(self._cluster, self._resource, replica_set, pod, self._component)
             if made is None:
                 return problem
             text = f"Created pod: {made['metadata']['name']}"
-            self._cluster.event(replica_set, "Normal", "SuccessfulCreate", text, _COMPONENT)
+            self._cluster.event(replica_set, "Normal", "SuccessfulCreate", text, self._component)
         if missing < 0:
             # Those that serve least go first: unready before ready, then the newest.
             pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
@@ -86,5 +92,5 @@ class ReplicaSets:
             for pod in pods[:-missing]:
                 self._cluster.delete(_PODS, pod)
                 text = f"Deleted pod: {pod['metadata']['name']}"
-                self._cluster.event(replica_set, "Normal", "SuccessfulDelete", text, _COMPONENT)
+                self._cluster.event(replica_set, "Normal", "SuccessfulDelete", text, self._component)
         return ""

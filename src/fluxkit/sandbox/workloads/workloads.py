@@ -11,14 +11,16 @@ from fluxkit.sandbox.store import Change, Key, Record
 from fluxkit.sandbox.validation import Schemas
 from fluxkit.sandbox.workloads import cronjobs, daemonsets, deployments, jobs, pods, replicasets, services, statefulsets
 from fluxkit.sandbox.workloads.cluster import RegistryCluster
-from fluxkit.sandbox.workloads.provisioning import Autoscalers, Budgets, Claims, Ingresses, QuotaStatus
+from fluxkit.sandbox.workloads.provisioning import Autoscalers, Budgets, Ingresses, QuotaStatus
+from fluxkit.sandbox.workloads.volumes import CLAIMS, VOLUMES, Claims
 
 __all__ = ["Workloads"]
 
 _MEASURED = frozenset(["pods", "services", "persistentvolumeclaims"])
 """Kinds of which a quota counts more than how many there are."""
 
-_POD_OWNERS = frozenset([replicasets.RESOURCE, statefulsets.RESOURCE, daemonsets.RESOURCE, jobs.RESOURCE])
+_REPLICATING = (replicasets.RESOURCE, replicasets.REPLICATION_CONTROLLERS)
+_POD_OWNERS = frozenset([*_REPLICATING, statefulsets.RESOURCE, daemonsets.RESOURCE, jobs.RESOURCE])
 
 
 class Workloads:
@@ -40,14 +42,15 @@ class Workloads:
         budgets, ingresses = Budgets(self._cluster), Ingresses(self._cluster)
         self._handlers: dict[str, Callable[[Object], None]] = {
             deployments.RESOURCE: deployments.Deployments(self._cluster).reconcile,
-            replicasets.RESOURCE: replicasets.ReplicaSets(self._cluster).reconcile,
+            **{each: replicasets.ReplicaSets(self._cluster, each).reconcile for each in _REPLICATING},
             statefulsets.RESOURCE: statefulsets.StatefulSets(self._cluster).reconcile,
             daemonsets.RESOURCE: daemonsets.DaemonSets(self._cluster).reconcile,
             jobs.RESOURCE: jobs.Jobs(self._cluster).reconcile,
             cronjobs.RESOURCE: cronjobs.CronJobs(self._cluster).reconcile,
             pods.RESOURCE: self._pods.reconcile,
             services.RESOURCE: self._services.reconcile,
-            Claims.RESOURCE: self._claims.reconcile,
+            CLAIMS: self._claims.reconcile,
+            VOLUMES: self._claims.note_volume,
             Ingresses.RESOURCE: ingresses.reconcile,
             Autoscalers.RESOURCE: self._autoscalers.reconcile,
             Budgets.RESOURCE: budgets.reconcile,
@@ -101,14 +104,18 @@ class Workloads:
                 self._wake_unready(record)
         elif resource == services.RESOURCE:
             self._services.note(record.view(), deleted=deleted)
-        elif resource in (statefulsets.RESOURCE, daemonsets.RESOURCE, jobs.RESOURCE):
+        elif resource in _POD_OWNERS:
             if resource == jobs.RESOURCE:
                 self._wake_owners(record, cronjobs.RESOURCE)
             if not deleted:
                 self._wake_unready(record)
-        elif resource == Claims.RESOURCE:
+        elif resource == CLAIMS:
             if deleted:
                 self._claims.released(record.view())
+        elif resource == VOLUMES:
+            if not deleted:
+                for claim in self._claims.waiting(record.view()):
+                    self._again(CLAIMS, claim)
         elif resource == deployments.RESOURCE and not deleted and self._store.count(Autoscalers.RESOURCE):
             for scaler in self._autoscalers.concerning(record.key[0], "Deployment", record.key[1]):
                 self._again(Autoscalers.RESOURCE, scaler)
@@ -126,6 +133,8 @@ class Workloads:
         self._wake_owners(record, *_POD_OWNERS)
         if deleted:
             self._pods.release(record.view())
+        elif previous is None:
+            self._wake_claims(record)
         namespace = record.key[0]
         names = set(self._services.selecting(namespace, dict(record.labels)))
         if previous is not None and previous.labels != record.labels:
@@ -135,6 +144,13 @@ class Workloads:
         if self._store.count(Budgets.RESOURCE):
             for budget in self._store.records(Budgets.RESOURCE, namespace):
                 self.controller.enqueue((Budgets.RESOURCE, budget.key))
+
+    def _wake_claims(self, record: Record) -> None:
+        """Claims that have waited for a Pod to use them."""
+        for volume in record.view()["spec"].get("volumes") or ():
+            name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+            if name:
+                self.controller.enqueue((CLAIMS, (record.key[0], name)))
 
     def _wake_unready(self, record: Record) -> None:
         """Pods look at the annotations of their owners: those may have changed."""
