@@ -25,29 +25,36 @@ async def test_swapping_the_controllers_touches_no_object(tmp_path: Path) -> Non
     # As in a cluster, the artifacts keep their address, although the storage behind it is another.
     async with Rig.prepared(tmp_path, f"--storage-addr={upstream.storage_address}") as rig:
         await upstream.install(rig.client)
-        await upstream.run()
-        await rig.create_credentials(NAMESPACE)
-        repository = await rig.create_repository("fleet")
-        repository.copy(EXAMPLES)
-        revision = await repository.push("start")
-        await rig.client.create(git_repository(NAMESPACE, NAMESPACE, rig.url(repository)))
-        await rig.client.create(kustomization(NAMESPACE, NAMESPACE, NAMESPACE, "./clusters/sandbox"))
-        await _settled(rig, revision, count=4)
-        before = await _managed(rig)
-        digests = _build_digests(rig)
-        assert len(before) > 10
+        try:
+            await _swap(rig, upstream)
+        finally:
+            await upstream.stop()
+            await rig.controllers.stop()
 
-        await upstream.stop()
-        await rig.controllers.run()
-        await _reconcile_all(rig, revision)
-        assert await _managed(rig) == before
-        assert _build_digests(rig) == digests, "both build the same, and call it the same"
 
-        await rig.controllers.stop()
-        await upstream.run()
-        await _reconcile_all(rig, revision)
-        assert await _managed(rig) == before
-        await upstream.stop()
+async def _swap(rig: Rig, upstream: UpstreamControllers) -> None:
+    await upstream.run()
+    await rig.create_credentials(NAMESPACE)
+    repository = await rig.create_repository("fleet")
+    repository.copy(EXAMPLES)
+    revision = await repository.push("start")
+    await rig.client.create(git_repository(NAMESPACE, NAMESPACE, rig.url(repository)))
+    await rig.client.create(kustomization(NAMESPACE, NAMESPACE, NAMESPACE, "./clusters/sandbox"))
+    await _settled(rig, revision, count=4)
+    before = await _managed(rig)
+    digests = _build_digests(rig)
+    assert len(before) > 10
+
+    await upstream.stop()
+    await rig.controllers.run()
+    await _reconcile_all(rig, revision)
+    assert await _managed(rig) == before
+    assert _build_digests(rig) == digests, "both build the same, and call it the same"
+
+    await rig.controllers.stop()
+    await upstream.run()
+    await _reconcile_all(rig, revision)
+    assert await _managed(rig) == before
 
 
 async def _reconcile_all(rig: Rig, revision: str) -> None:
