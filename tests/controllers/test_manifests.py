@@ -149,3 +149,145 @@ def test_a_build_tells_what_it_depended_on(tmp_path: Path, changed: str, content
     before = fingerprint(inputs, tree(tmp_path))
     write(tmp_path, **{changed: content})
     assert (fingerprint(inputs, tree(tmp_path)) != before) is matters
+
+
+@pytest.mark.contract("KUS-084")
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        (".gitlab-ci.yml", "stages: [a]\n", "missing Resource metadata"),
+        (".sops.yaml", "creation_rules: []\n", "missing Resource metadata"),
+        ("sub/b.yaml", "a: [", "MalformedYAMLError: yaml: line 2: did not find expected node content"),
+    ],
+)
+def test_whatever_is_found_has_to_be_a_manifest(tmp_path: Path, name: str, content: str, cause: str) -> None:
+    write(tmp_path, **{"apps/a.yaml": config(), f"apps/{name}": content})
+    with pytest.raises(BuildFailed) as caught:
+        built(tmp_path, "apps")
+    assert str(caught.value).startswith(f"failed to decode Kubernetes YAML from apps/{name}: {cause}")
+    write(tmp_path, **{"apps/kustomization.yaml": f"resources: [a.yaml, {name}]\n"})
+    with pytest.raises(BuildFailed, match=r"^kustomize build failed: "):
+        built(tmp_path, "apps")
+
+
+@pytest.mark.contract("KUS-104")
+@pytest.mark.parametrize("metadata", ["{generateName: x-}", "{labels: {a: b}}"])
+def test_objects_without_a_name_are_not_built(tmp_path: Path, metadata: str) -> None:
+    write(tmp_path, **{"a.yaml": f"apiVersion: v1\nkind: ConfigMap\nmetadata: {metadata}\n"})
+    with pytest.raises(BuildFailed, match=r"failed to decode Kubernetes .*missing metadata\.name"):
+        built(tmp_path)
+
+
+@pytest.mark.contract("KUS-095")
+def test_one_patch_may_hold_many_documents(tmp_path: Path) -> None:
+    write(tmp_path, **{f"{name}.yaml": config(name) for name in "abc"})
+    part = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {}\n{}"
+    documents = [
+        part.format("a", "$patch: delete\n"),
+        part.format("b", "$patch: delete\n"),
+        part.format("c", "data: {key: p}\n"),
+    ]
+    assert values(tmp_path, patches=[{"patch": "---\n".join(documents)}]) == {"c": "p"}
+
+
+@pytest.mark.contract("KUS-096")
+def test_ignore_files_are_the_business_of_the_source(tmp_path: Path) -> None:
+    write(tmp_path, **{".sourceignore": "a.yaml\n", "a.yaml": config()})
+    assert list(values(tmp_path)) == ["a"]
+
+
+@pytest.mark.contract("KUS-099")
+def test_what_lies_outside_does_not_exist(tmp_path: Path) -> None:
+    write(tmp_path, **{"root/app/a.yaml": config(), "outside/kustomization.yaml": "namePrefix: x-\n"})
+    root, components = tmp_path / "root", ["../../outside"]
+    assert list(values_at(root, "app", components=components, ignoreMissingComponents=True)) == ["a"]
+    with pytest.raises(BuildFailed):
+        built(root, "app", components=components)
+
+
+def values_at(root: Path, path: str, **fields: Any) -> dict[str, Any]:
+    return {obj["metadata"]["name"]: obj["data"]["key"] for obj in built(root, path, **fields).objects}
+
+
+@pytest.mark.contract("KUS-091", "KUS-090")
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ({"newTag": "2"}, "app:2"),
+        ({"newTag": "2", "digest": "sha256:" + "a" * 64}, "app:2@sha256:" + "a" * 64),
+        ({"digest": "sha256:" + "a" * 64}, "app@sha256:" + "a" * 64),
+        ({}, "app:1"),
+    ],
+)
+def test_images(tmp_path: Path, image: dict[str, str], expected: str) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'app:1'}]}\n"
+    write(tmp_path, **{"p.yaml": pod})
+    (found,) = built(tmp_path, images=[{"name": "app", **image}]).objects
+    assert found["spec"]["containers"][0]["image"] == expected
+
+
+@pytest.mark.contract("KUS-368")
+def test_deprecated_fields_of_the_kustomization_file_still_work(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        **{
+            "kustomization.yaml": (
+                "bases: [base]\ncommonLabels: {team: blue}\npatchesStrategicMerge: [p.yaml]\n"
+                "imageTags: [{name: app, newTag: '2'}]\n"
+                "vars:\n- name: NAME\n  objref: {apiVersion: v1, kind: ConfigMap, name: a}\n"
+            ),
+            "p.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {patched: x}\n",
+            "base/kustomization.yaml": "resources: [a.yaml, p.yaml]\n",
+            "base/a.yaml": config(),
+            "base/p.yaml": (
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+                "spec: {containers: [{name: c, image: 'app:1', args: ['$(NAME)']}]}\n"
+            ),
+        },
+    )
+    found = {obj["kind"]: obj for obj in built(tmp_path).objects}
+    assert found["ConfigMap"]["data"] == {"key": "1", "patched": "x"}
+    assert found["ConfigMap"]["metadata"]["labels"] == {"team": "blue"}
+    (container,) = found["Pod"]["spec"]["containers"]
+    assert (container["image"], container["args"]) == ("app:2", ["a"])
+
+
+SCHEMA = """
+definitions:
+  com.example.v1.Thing:
+    type: object
+    properties:
+      spec:
+        type: object
+        properties:
+          parts:
+            type: array
+            items: {type: object}
+            x-kubernetes-patch-merge-key: name
+            x-kubernetes-patch-strategy: merge
+    x-kubernetes-group-version-kind: [{group: example.com, version: v1, kind: Thing}]
+"""
+
+
+@pytest.mark.contract("KUS-103")
+def test_a_schema_of_one_build_is_not_seen_by_the_next(tmp_path: Path) -> None:
+    thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nspec: {parts: [PARTS]}\n"
+    build = "resources: [t.yaml]\npatches: [{path: p.yaml}]\n"
+    for name, more in (("with", "openapi: {path: schema.yaml}\n"), ("without", "")):
+        write(
+            tmp_path,
+            **{
+                f"{name}/t.yaml": thing.replace("PARTS", "{name: a}, {name: b}"),
+                f"{name}/p.yaml": thing.replace("PARTS", "{name: c}"),
+                f"{name}/kustomization.yaml": build + more,
+                f"{name}/schema.yaml": SCHEMA,
+            },
+        )
+
+    def parts(name: str) -> list[str]:
+        (found,) = built(tmp_path, name).objects
+        return [each["name"] for each in found["spec"]["parts"]]
+
+    assert sorted(parts("with")) == ["a", "b", "c"]
+    assert parts("without") == ["c"]
+    assert sorted(parts("with")) == ["a", "b", "c"]

@@ -7,6 +7,7 @@ in a worker process under limits. Order and error texts follow fluxcd/kustomize-
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,7 +102,9 @@ def build_manifests(request: BuildRequest) -> Manifests:
         try:
             result = kustomize_build(request.root / request.path, options)
         except KustomizeError as error:
-            raise BuildFailed(f"kustomize build failed: {_located(error, request.root)}") from None
+            text = _located(error, request.root)
+            scanned = _undecodable(text, request.path) if not overlay.files else ""
+            raise BuildFailed(scanned or f"kustomize build failed: {text}") from None
     objects = list(result)
     for obj in objects:
         key = key_of(obj)
@@ -140,6 +143,16 @@ def _located(error: KustomizeError, root: Path) -> str:
     text = str(error).replace(prefix, "").replace(f"{root}/", "")
     place = error.file.removeprefix(prefix).removeprefix(f"{root}/") or error.resource
     return f"{place}: {text}" if place and place not in text else text
+
+
+def _undecodable(text: str, directory: str) -> str:
+    """What upstream says of a file that was found by itself and is not a Kubernetes manifest; nothing for others."""
+    found = re.search(r"accumulating resources from '\./([^']+\.ya?ml)': (.*)", text, re.DOTALL)
+    if found is None:
+        return ""
+    path = f"{directory}/{found[1]}" if directory else found[1]
+    cause = found[2].partition("': must build at directory: ")[0]
+    return f"failed to decode Kubernetes YAML from {path}: {cause}"
 
 
 def _summary(obj: Object) -> str:
