@@ -27,7 +27,7 @@ from fluxkit.template.execution import (
 from fluxkit.template.fmt import text_of
 from fluxkit.template.functions import Function, as_function
 from fluxkit.template.quoting import quote
-from fluxkit.template.values import EMPTY_INTERFACE, Uint8, is_true, kind_of, method_of, sorted_items
+from fluxkit.template.values import EMPTY_INTERFACE, MAPS, Uint8, is_true, kind_of, method_of, sorted_items
 
 __all__ = ["compile_tree"]
 
@@ -403,7 +403,8 @@ class _Compiler:
             (only,) = names
 
             def one(run: Execution, frame: Frame, dot: Any) -> Any:
-                if dot.__class__ is not dict:
+                kind = dot.__class__
+                if kind is not dict and ((methods := MAPS.get(kind)) is None or only in methods):
                     return slow(run, frame, dot, 0)
                 value = dot.get(only, ABSENT)
                 if value is ABSENT:
@@ -416,7 +417,8 @@ class _Compiler:
         def chain(run: Execution, frame: Frame, dot: Any) -> Any:
             value = dot if start is None else start(run, frame, dot)
             for index, name in enumerate(names):
-                if value.__class__ is not dict:
+                kind = value.__class__
+                if kind is not dict and ((methods := MAPS.get(kind)) is None or name in methods):
                     return slow(run, frame, value, index)
                 container = value
                 value = container.get(name, ABSENT)

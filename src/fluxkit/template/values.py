@@ -23,11 +23,12 @@ numbers gives plain numbers; a function whose Go result is an int64 wraps it aga
 ``class Duration(GoNamed, Int64)`` with ``go_type = "time.Duration"; go_kind = "int64"`` and a ``go_string``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, ClassVar
 
 __all__ = [
+    "MAPS",
     "Float32",
     "GoNamed",
     "GoObject",
@@ -57,6 +58,9 @@ __all__ = [
 ]
 
 EMPTY_INTERFACE = "interface {}"
+
+MAPS: dict[type, Container[str]] = {}
+"""Classes beside dict whose objects are maps of interface {}, read with ``get``: their methods, which hide keys."""
 
 
 class GoNamed:

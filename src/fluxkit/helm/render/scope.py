@@ -18,7 +18,7 @@ from fluxkit.template.errors import FunctionError
 from fluxkit.template.functions import Function
 from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.yaml import must_to_yaml
-from fluxkit.template.values import GoNamed, Map, nil_map
+from fluxkit.template.values import MAPS, GoNamed, Map, nil_map
 
 __all__ = ["Source", "Values", "View", "sources"]
 
@@ -110,6 +110,10 @@ class View(dict[str, Any]):
 
     def pop(self, key: str, *default: Any) -> Any:
         return self._target.pop(key, *default)
+
+
+MAPS[Values] = Values.go_methods
+MAPS[View] = ()
 
 
 @dataclass(slots=True)
