@@ -1,13 +1,13 @@
 """CEL expressions over Kubernetes objects, as users write them into specs.
 
 Expressions are parsed and run by Google's CEL implementation, which is loaded with the first expression and missing on
-some platforms (:class:`CELUnavailable`). Optional types, numbers that compare across types, and the extensions for
-strings and encoders are there; the ``sets`` functions of upstream's environment (fluxcd/pkg ``runtime/cel``) are not.
+some platforms (:class:`CELUnavailable`). The environment is upstream's (fluxcd/pkg ``runtime/cel``): optional types,
+numbers that compare across types, and the extensions for strings, encoders and sets.
 What one evaluation may cost is bounded by the implementation's budget of loop iterations (some ten thousand, a few
 milliseconds), what an expression may look like by :data:`MAX_LENGTH`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -74,8 +74,37 @@ def _environment(variables: tuple[str, ...]) -> Any:
         from cel_expr_python.ext import ext_encoders, ext_optional, ext_strings
     except ImportError as error:
         raise CELUnavailable(f"CEL expressions are not supported on this platform: {error}") from error
-    extensions = [ext_strings.ExtStrings(), ext_optional.ExtOptional(), ext_encoders.ExtEncoders()]
+    extensions = [ext_strings.ExtStrings(), ext_optional.ExtOptional(), ext_encoders.ExtEncoders(), _sets(cel)]
     return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN), extensions=extensions)
+
+
+def _sets(cel: Any) -> Any:
+    """``sets.contains``, ``sets.equivalent`` and ``sets.intersects`` (google/cel-go ``ext/sets.go``)."""
+    lists = [cel.Type.List(cel.Type.DYN)] * 2
+
+    def declare(name: str, function: Callable[[Sequence[Any], Sequence[Any]], bool]) -> Any:
+        overload = cel.Overload(f"list_sets_{name}_list", cel.Type.BOOL, lists, False, function)
+        return cel.FunctionDecl(f"sets.{name}", [overload])
+
+    functions = {"contains": _contains, "equivalent": _equivalent, "intersects": _intersects}
+    return cel.CelExtension("sets", [declare(name, function) for name, function in functions.items()])
+
+
+def _contains(left: Sequence[Any], right: Sequence[Any]) -> bool:
+    return all(_is_in(each, left) for each in right)
+
+
+def _equivalent(left: Sequence[Any], right: Sequence[Any]) -> bool:
+    return _contains(left, right) and _contains(right, left)
+
+
+def _intersects(left: Sequence[Any], right: Sequence[Any]) -> bool:
+    return any(_is_in(each, left) for each in right)
+
+
+def _is_in(value: Any, values: Sequence[Any]) -> bool:
+    # 1 == True for Python, but not for CEL
+    return any(value == each and isinstance(value, bool) is isinstance(each, bool) for each in values)
 
 
 def _first_line(text: str) -> str:

@@ -13,10 +13,19 @@ from fluxkit.objects import Object
 READY = [{"type": "Synced", "status": "True"}, {"type": "Ready", "status": "False"}]
 
 
-@pytest.mark.contract("KUS-287")
+@pytest.mark.contract("KUS-287", "KUS-289")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("sets.contains(status.conditions.map(c, c.type), ['Ready'])", True),
+        ("sets.contains([1, 2], [3])", False),
+        ("sets.contains([1], [])", True),
+        ("sets.contains([1, 1.0], [1u])", True),
+        ("sets.contains([1], [true])", False),
+        ("sets.equivalent(['a', 'b'], ['b', 'a', 'a'])", True),
+        ("sets.equivalent(['a'], ['a', 'b'])", False),
+        ("sets.intersects([{'k': 1}], [{'k': 1}, 'x'])", True),
+        ("sets.intersects([1], [2])", False),
         ("status.conditions.filter(e, e.type == 'Ready').all(e, e.status == 'True')", False),
         ("status.conditions.exists(e, e.type == 'Synced' && e.status == 'True')", True),
         ("status.replicas > 1.5 && status.replicas == 2.0", True),
