@@ -4,6 +4,7 @@ The scanner is PyYAML's, which shares its ancestry with go-yaml's; what go-yaml 
 look-ahead of two tokens for it. Texts without ``#`` are scanned by libyaml instead.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from yaml.tokens import (
     BlockEntryToken,
     BlockSequenceStartToken,
     FlowEntryToken,
+    ScalarToken,
     Token,
     ValueToken,
 )
@@ -25,6 +27,11 @@ __all__ = ["CommentTokens", "PlainTokens", "TokenSource"]
 _BLANKS: Final = " \t"
 _BREAKS: Final = "\r\n\x85\u2028\u2029"
 _FAR: Final = 512
+_SPACE: Final = "\\0 \\t\\r\\n\\x85\\u2028\\u2029"
+_LINE_BREAK: Final = re.compile("[\r\n\x85\u2028\u2029\ufeff]")
+_END_OF_LINE: Final = re.compile("[\0\r\n\x85\u2028\u2029]")
+_WORD: Final = re.compile(rf"(?:[^{_SPACE}:]|:(?![{_SPACE}]))*")
+_FLOW_WORD: Final = re.compile(rf"(?:[^{_SPACE}:,?\[\]{{}}]|:(?![{_SPACE},\[\]{{}}]))*")
 _LEVELS: Final = 1000
 
 
@@ -121,6 +128,7 @@ class _Scanner(Reader, Scanner):
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
+        self.buffer += "\0\0\0"  # the rules for comments look beyond the end
         Scanner.__init__(self)
         self.comments: list[_Found] = []
 
@@ -205,12 +213,42 @@ class _Scanner(Reader, Scanner):
         self.comments.append(_Found(_Place(), owner, start, _Place(), line=self._rest_of_line()))
 
     def _rest_of_line(self) -> str:
-        length = 0
-        while self.peek(length) not in "\0" + _BREAKS:
-            length += 1
-        text: str = self.prefix(length)
-        self.forward(length)
+        found = _END_OF_LINE.search(self.buffer, self.pointer)
+        assert found is not None  # the buffer ends in NUL
+        text: str = self.buffer[self.pointer : found.start()]
+        self.forward(len(text))
         return text
+
+    # --- the same as PyYAML's, without looking at each character by itself ---
+
+    def forward(self, length: int = 1) -> None:
+        end = self.pointer + length
+        if length < 4 or _LINE_BREAK.search(self.buffer, self.pointer, end):
+            super().forward(length)
+            return
+        self.pointer = end
+        self.index += length
+        self.column += length
+
+    def scan_plain(self) -> ScalarToken:
+        chunks: list[str] = []
+        start = end = self.get_mark()
+        indent = self.indent + 1
+        spaces: list[str] = []
+        word = _FLOW_WORD if self.flow_level else _WORD
+        while self.peek() != "#":
+            found = word.match(self.buffer, self.pointer)
+            if found is None or not found[0]:
+                break
+            self.allow_simple_key = False
+            chunks += spaces
+            chunks.append(found[0])
+            self.forward(len(found[0]))
+            end = self.get_mark()
+            spaces = self.scan_plain_spaces(indent, start) or []
+            if not spaces or self.peek() == "#" or (not self.flow_level and self.column < indent):
+                break
+        return ScalarToken("".join(chunks), True, start, end)
 
     def _scan_comments(self, scan: _Place) -> None:
         """Lines of comments from here on, split into feet of what is before and the head of what follows."""
