@@ -63,7 +63,7 @@ async def stop_in_the_middle(operator: Operator, fleet: Fleet) -> None:
     assert not await fleet.exists(DEPLOYMENT, "a")
 
 
-@pytest.mark.contract("KUS-047", "KUS-068", "KUS-080", "KUS-306", "KUS-363", "RUN-135", "RUN-138")
+@pytest.mark.contract("KUS-047", "KUS-068", "KUS-080", "KUS-306", "KUS-363", "RUN-135", "RUN-138", "KUS-305")
 async def test_flags_and_the_end_of_a_process(operator: Operator) -> None:
     mine, other = await new_fleet(operator.rig), await new_fleet(operator.rig)
     await stop_in_the_middle(operator, await new_fleet(operator.rig))

@@ -101,6 +101,7 @@ async def test_a_source_of_a_kind_that_others_own(fleet: Fleet) -> None:
     await fleet.client.delete(CRD, "ocirepositories.source.toolkit.fluxcd.io")
 
 
+@pytest.mark.contract("KUS-069")
 async def test_what_stalled_is_over_when_something_else_is_waited_for(fleet: Fleet) -> None:
     fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
     revision = await fleet.repository.push("start")

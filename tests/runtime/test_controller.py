@@ -61,7 +61,7 @@ async def test_only_spec_requests_and_deletion_wake_a_controller(client: Client,
     assert last["metadata"]["name"] == "a"
 
 
-@pytest.mark.contract("RUN-118")
+@pytest.mark.contract("RUN-118", "KUS-298")
 async def test_what_happens_during_a_run_leads_to_one_further_run(client: Client, namespace: str) -> None:
     await client.create(repository(namespace, "a"))
     gate = asyncio.Event()
@@ -149,7 +149,7 @@ async def test_an_interruptible_wait_ends_when_the_object_changes(client: Client
     )
 
 
-@pytest.mark.contract("RUN-119")
+@pytest.mark.contract("RUN-119", "KUS-297")
 async def test_a_trigger_that_came_before_the_wait_counts(client: Client, namespace: str) -> None:
     await client.create(repository(namespace, "a"))
     changed = asyncio.Event()
@@ -175,7 +175,7 @@ async def test_a_trigger_that_came_before_the_wait_counts(client: Client, namesp
     assert superseded == [seen.runs[0]]
 
 
-@pytest.mark.contract("RUN-081", "RUN-112", "RUN-118")
+@pytest.mark.contract("RUN-081", "RUN-112", "RUN-118", "KUS-058")
 async def test_errors_and_bugs_are_retried_with_backoff_and_counted(client: Client, namespace: str) -> None:
     await client.create(repository(namespace, "a"))
     failures: list[int] = []

@@ -142,7 +142,7 @@ async def test_a_repeated_event_is_counted_by_a_patch(client: Client, namespace:
     assert event["count"] == 4
 
 
-@pytest.mark.contract("RUN-054", "RUN-055", "RUN-056")
+@pytest.mark.contract("RUN-054", "RUN-055", "RUN-056", "KUS-331")
 async def test_events_are_posted_to_the_events_address(client: Client, namespace: str) -> None:
     receiver = Receiver()
     raw = repository(namespace, "raw", uid="u-1", resourceVersion="5")
@@ -194,7 +194,7 @@ async def test_annotations_of_the_object_override_the_controllers_metadata(clien
     assert event["metadata"]["annotations"] == expected
 
 
-@pytest.mark.contract("RUN-060", "RUN-061")
+@pytest.mark.contract("RUN-060", "RUN-061", "KUS-331")
 @pytest.mark.parametrize(
     ("answers", "attempts", "waits", "failed"),
     [

@@ -20,6 +20,7 @@ from fluxkit.source import (
     DownloadError,
     FetchOptions,
 )
+from fluxkit.source.digest import new_hasher
 from fluxkit.source.errors import InvalidDigest
 from tests.source.dying import run_until_killed
 
@@ -250,6 +251,57 @@ async def test_host_can_be_overridden(server: Server, tmp_path: Path) -> None:
     async with ArtifactFetcher(tmp_path, options) as fetcher:
         with await fetcher.fetch(named) as tree:
             assert tree.files.keys() == {"x"}
+
+
+@pytest.mark.contract("KUS-066")
+async def test_the_watchers_host_is_another(server: Server, tmp_path: Path) -> None:
+    """The override of the one is nothing to the other."""
+    made = server.publish("a", {"x": b"1"})
+    address = server.base.removeprefix("http://")
+    for url, options in (
+        ("http://source-watcher.flux-system/a", FetchOptions(host_override="invalid:1", watcher_override=address)),
+        ("http://source-controller.flux-system/a", FetchOptions(host_override=address, watcher_override="invalid:1")),
+    ):
+        named = Artifact(path="a", url=url, revision="r", digest=made.digest, last_update_time="")
+        async with ArtifactFetcher(tmp_path / url.split("/")[2], options) as fetcher:
+            with await fetcher.fetch(named) as tree:
+                assert tree.files.keys() == {"x"}
+
+
+@pytest.mark.contract("KUS-064")
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512", "blake3"])
+async def test_every_algorithm_is_verified(server: Server, tmp_path: Path, algorithm: str) -> None:
+    server.publish("a", {"x": b"1"})
+    hasher = new_hasher(algorithm)
+    hasher.update(server.content["/a"])
+    right = f"{algorithm}:{hasher.hexdigest()}"
+    wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
+    async with ArtifactFetcher(tmp_path) as fetcher:
+        with pytest.raises(DigestMismatch, match="failed to verify archive"):
+            await fetcher.fetch(server.artifact("a", wrong))
+        with await fetcher.fetch(server.artifact("a", right)) as tree:
+            assert tree.files.keys() == {"x"}
+
+
+@pytest.mark.contract("KUS-065")
+@pytest.mark.parametrize(
+    ("name", "link", "told"), [("../x", "", "invalid name"), ("x", "/etc/hostname", "entry x is a symlink")]
+)
+async def test_what_leads_out_of_the_tree_is_refused(
+    server: Server, tmp_path: Path, name: str, link: str, told: str
+) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        entry = tarfile.TarInfo(name)
+        if link:
+            entry.type, entry.linkname = tarfile.SYMTYPE, link
+        archive.addfile(entry)
+    server.content["/a"] = buffer.getvalue()
+    digest = f"sha256:{hashlib.sha256(buffer.getvalue()).hexdigest()}"
+    async with ArtifactFetcher(tmp_path / "cache") as fetcher:
+        with pytest.raises(ArchiveError, match=told):
+            await fetcher.fetch(server.artifact("a", digest))
+    assert [path.name for path in tmp_path.rglob("*") if path.name == "x"] == []
 
 
 async def test_leased_trees_stay_and_idle_ones_make_room(server: Server, tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def _options(settings: Settings, server: str, flags: dict[str, Any]) -> "Control
         kube_api_burst=settings.kube_api_burst,
         runtime_namespace=os.environ.get("RUNTIME_NAMESPACE") or settings.namespace,
         source_localhost=os.environ.get("SOURCE_CONTROLLER_LOCALHOST", ""),
+        watcher_localhost=os.environ.get("SOURCE_WATCHER_LOCALHOST", ""),
         **given,
     )
 

@@ -184,7 +184,12 @@ class _Process:
 
     async def add_kustomize_controller(self) -> None:
         options, caches, enter = self._options, self._manager.caches, self._stack.enter_async_context
-        fetch = FetchOptions(retries=options.http_retry, host_override=options.source_localhost, max_unpacked=None)
+        fetch = FetchOptions(
+            retries=options.http_retry,
+            host_override=options.source_localhost,
+            watcher_override=options.watcher_localhost,
+            max_unpacked=None,
+        )
         fetcher = await enter(ArtifactFetcher(self._scratch / "artifacts", fetch))
         workers = await enter(
             WorkerPool(

@@ -95,6 +95,7 @@ class ControllersOptions:
     insecure_kubeconfig_exec: bool = False
     insecure_kubeconfig_tls: bool = False
     source_localhost: str = ""
+    watcher_localhost: str = ""
     default_decryption_service_account: str = ""
     sops_vault_configmap: str = ""
     """ConfigMap in the runtime namespace with the Vault servers that are trusted, and where to log in to each."""

@@ -47,6 +47,8 @@ class FetchOptions:
     cache_trees: int = 256
     host_override: str = ""
     """Replaces the host of every URL (SOURCE_CONTROLLER_LOCALHOST)."""
+    watcher_override: str = ""
+    """Replaces it for artifacts of source-watcher instead (SOURCE_WATCHER_LOCALHOST)."""
 
 
 class UnpackedTree:
@@ -174,7 +176,12 @@ class ArtifactFetcher:
             await self._download(url, Digest.parse(digest), download)
             self.downloads += 1
             contents = await asyncio.to_thread(
-                archive.extract, download, workplace / "tree", max_bytes=self._options.max_unpacked, read_only=True
+                archive.extract,
+                download,
+                workplace / "tree",
+                max_bytes=self._options.max_unpacked,
+                skip_symlinks=False,
+                read_only=True,
             )
             if (present := self._trees.get(digest)) is not None:
                 return present
@@ -187,8 +194,11 @@ class ArtifactFetcher:
             await asyncio.to_thread(shutil.rmtree, workplace, True)
 
     async def _download(self, url: str, digest: Digest, target: Path) -> None:
-        if self._options.host_override:
-            url = urlunsplit(urlsplit(url)._replace(netloc=self._options.host_override))
+        override = self._options.host_override
+        if "//source-watcher" in url:
+            override = self._options.watcher_override
+        if override:
+            url = urlunsplit(urlsplit(url)._replace(netloc=override))
         if self._session is None:
             self._session = aiohttp.ClientSession(auto_decompress=False)
         attempt = 0
