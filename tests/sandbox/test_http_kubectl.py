@@ -236,3 +236,38 @@ def test_identity(kubectl: Kubectl, sandbox: SandboxServer) -> None:
 def test_watch_prints_changes(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=CONFIG)
     assert "settings" in kubectl("get", "cm", "--watch", "--request-timeout=1s")
+
+
+def test_rollouts(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=WEB.replace("replicas: 0", "replicas: 2"))
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+    assert kubectl("scale", "deployment/web", "--replicas=3") == "deployment.apps/web scaled\n"
+    kubectl("wait", "deployment/web", "--for=jsonpath={.status.readyReplicas}=3", "--timeout=20s")
+    kubectl("set", "image", "deployment/web", "web=nginx:2")
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+    assert [line.split()[0] for line in kubectl("rollout", "history", "deployment/web").splitlines()[2:4]] == ["1", "2"]
+    kubectl("rollout", "undo", "deployment/web")
+    kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+    assert kubectl("get", "deployment/web", "-o", "jsonpath={..image}") == "nginx:1"
+    kubectl("set", "image", "deployment/web", "web=nginx:does-not-exist")
+    stuck = kubectl("rollout", "status", "deployment/web", "--timeout=1s", status=1)
+    assert "timed out waiting for the condition" in stuck
+
+
+def test_a_list_is_applied(kubectl: Kubectl) -> None:
+    items = [json.loads(kubectl("create", "cm", name, "--dry-run=client", "-o", "json")) for name in ("a", "b")]
+    both = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    assert kubectl("apply", "-f", "-", stdin=both) == "configmap/a created\nconfigmap/b created\n"
+
+
+def test_what_needs_containers_says_so(kubectl: Kubectl) -> None:
+    kubectl("run", "p", "--image=nginx")
+    kubectl("wait", "pod/p", "--for=condition=Ready", "--timeout=20s")
+    for command in (
+        ("exec", "p", "--", "ls"),
+        ("attach", "p"),
+        ("port-forward", "pod/p", "18080:80"),
+        ("cp", "p:/x", "x"),
+    ):
+        assert "the sandbox runs no containers" in kubectl(*command, status=1)
+    assert "is simulated as running" in kubectl("logs", "p")

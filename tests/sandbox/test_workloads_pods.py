@@ -304,3 +304,27 @@ async def test_a_pod_of_its_own_completes_unless_it_is_to_be_restarted(world: Wo
 
 def _phase(pod: Any) -> str:
     return str((pod.get("status") or {}).get("phase", ""))
+
+
+async def test_a_job_runs_as_many_pods_at_once_as_it_may(world: World) -> None:
+    most = [0]
+
+    def count(live: Any, deleted: bool) -> None:
+        most[0] = max(most[0], live.get("status", {}).get("active", 0))
+
+    world.on_write(JOBS, count)
+    world.apply(job(completions=5, parallelism=2))
+    made = await world.when(JOBS, "w", lambda each: ended(each)[0] == "Complete")
+    assert made["status"]["succeeded"] == 5
+    assert most[0] == 2
+
+
+async def test_an_autoscaler_tells_of_a_target_that_is_missing(world: World) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"}
+    scaler = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 3}
+    world.apply(obj("autoscaling/v2", "HorizontalPodAutoscaler", "h", spec=scaler))
+    autoscalers = "horizontalpodautoscalers.autoscaling"
+    made = await world.when(autoscalers, "h", lambda each: (each.get("status") or {}).get("conditions"))
+    assert made["status"]["conditions"][0]["reason"] == "FailedGetScale"
+    world.apply(workload(replicas=1))
+    await world.when(DEPLOYMENTS, "w", lambda each: each["spec"]["replicas"] == 2)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fluxkit.sandbox.workloads.building import is_pod_ready as ready
 from tests.sandbox.world import World, container, workload, world
 
 __all__ = ["world"]
@@ -248,3 +249,68 @@ async def test_a_daemon_set_for_other_nodes_has_none(world: World) -> None:
     made = await world.when("daemonsets.apps", "w", lambda each: "status" in each)
     assert made["status"]["desiredNumberScheduled"] == 0
     assert world.objects(PODS) == []
+
+
+def node(name: str) -> Any:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+
+
+async def test_a_daemon_set_replaces_no_more_pods_at_once_than_it_may(world: World) -> None:
+    for name in ("n1", "n2", "n3"):
+        world.apply(node(name))
+    world.apply(workload("DaemonSet"))
+    await world.when("daemonsets.apps", "w", lambda each: each.get("status", {}).get("numberReady") == 4)
+    lowest = [4]
+
+    def count(live: Any, deleted: bool) -> None:
+        lowest[0] = min(lowest[0], live.get("status", {}).get("numberReady", 4))
+
+    world.on_write("daemonsets.apps", count)
+    strategy = {"rollingUpdate": {"maxUnavailable": 2}}
+    world.apply(workload("DaemonSet", image="web:2", updateStrategy=strategy))
+    await world.when(
+        "daemonsets.apps",
+        "w",
+        lambda each: (
+            [each["status"].get(member) for member in ("observedGeneration", "updatedNumberScheduled", "numberReady")]
+            == [2, 4, 4]
+        ),
+    )
+    assert {container(pod)["image"] for pod in world.objects(PODS)} == {"web:2"}
+    assert lowest[0] >= 2
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+async def test_updates_on_deletion_wait_for_it(world: World, kind: str) -> None:
+    resource = f"{kind.lower()}s.apps"
+    world.apply(workload(kind, updateStrategy={"type": "OnDelete"}))
+    await world.until(lambda: [ready(pod) for pod in world.objects(PODS)] == [True])
+    world.apply(workload(kind, updateStrategy={"type": "OnDelete"}, image="web:2"))
+    await world.when(resource, "w", lambda each: each["status"]["observedGeneration"] == 2)
+    await world.settled()
+    (pod,) = world.objects(PODS)
+    assert container(pod)["image"] == "web:1"
+    world.delete(PODS, pod["metadata"]["name"])
+    await world.until(lambda: [container(pod)["image"] for pod in world.objects(PODS)] == ["web:2"])
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+async def test_templates_are_kept_as_revisions(world: World, kind: str) -> None:
+    def revisions() -> dict[str, int]:
+        found = world.objects("controllerrevisions.apps")
+        return {each["data"]["spec"]["template"]["spec"]["containers"][0]["image"]: each["revision"] for each in found}
+
+    for number, image in enumerate(["web:1", "web:2", "web:1", "web:3", "web:4"], 1):
+        world.apply(workload(kind, image=image, revisionHistoryLimit=2))
+        generation = number
+        await world.when(
+            f"{kind.lower()}s.apps",
+            "w",
+            lambda each, at=generation: each.get("status", {}).get("observedGeneration") == at,
+        )
+        await world.until(lambda image=image: [container(pod)["image"] for pod in world.objects(PODS)] == [image])
+        await world.until(lambda: all(ready(pod) for pod in world.objects(PODS)))
+        await world.settled()
+        if number == 3:
+            assert revisions() == {"web:1": 3, "web:2": 2}
+    assert revisions() == {"web:1": 3, "web:3": 4, "web:4": 5}

@@ -122,7 +122,7 @@ _PENDING = frozenset(["pods", "persistentvolumeclaims", "persistentvolumes"])
 """Kinds that are born with the phase Pending."""
 
 _STANDARD_FINALIZERS = frozenset(["kubernetes", "orphan", "foregroundDeletion"])
-_PATH_SEGMENT_NAMES = frozenset([RBAC])
+_PATH_SEGMENT_NAMES = frozenset([RBAC, "apiregistration.k8s.io"])
 _LABEL_NAMES = frozenset(["namespaces", "services"])
 
 

@@ -5,13 +5,13 @@ from fluxkit.sandbox.workloads.building import (
     is_pod_active,
     is_pod_ready,
     pod_from_template,
-    template_hash,
+    scaled,
     without_zeros,
 )
 from fluxkit.sandbox.workloads.children import create_pod
 from fluxkit.sandbox.workloads.cluster import Cluster
 from fluxkit.sandbox.workloads.replicasets import available_pods
-from fluxkit.sandbox.workloads.statefulsets import REVISION_LABEL
+from fluxkit.sandbox.workloads.revisions import REVISION_LABEL, current_revision, forget_revisions
 
 __all__ = ["RESOURCE", "DaemonSets"]
 
@@ -29,7 +29,8 @@ class DaemonSets:
     def reconcile(self, daemon: Object) -> None:
         metadata, spec = daemon["metadata"], daemon["spec"]
         template = spec.get("template") or {}
-        revision = template_hash(template)
+        name = current_revision(self._cluster, daemon)
+        revision = name.rpartition("-")[2]
         wanted = (template.get("spec") or {}).get("nodeSelector") or {}
         nodes = [
             node["metadata"]["name"]
@@ -58,13 +59,28 @@ class DaemonSets:
             "numberReady",
         )
         self._cluster.set_status(RESOURCE, daemon, status)
+        forget_revisions(self._cluster, daemon, pods, name)
+
+    def _to_replace(self, daemon: Object, pods: list[Object], nodes: int, revision: str) -> set[str]:
+        """Uids of Pods of an old template that may go now: unready ones, others while not too many are missing."""
+        strategy = daemon["spec"].get("updateStrategy") or {}
+        if strategy.get("type") == "OnDelete":
+            return set()
+        allowed = max(1, scaled((strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1), nodes, up=True))
+        live = [pod for pod in pods if is_pod_active(pod)]
+        old = [pod for pod in live if labels_of(pod).get(REVISION_LABEL) != revision]
+        broken = [pod for pod in old if not is_pod_ready(pod)]
+        spare = allowed - (nodes - sum(is_pod_ready(pod) for pod in live))
+        working = [pod for pod in old if is_pod_ready(pod)]
+        return {pod["metadata"]["uid"] for pod in [*broken, *working[: max(0, spare)]]}
 
     def _place(self, daemon: Object, nodes: list[str], revision: str) -> None:
-        on_delete = (daemon["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
+        pods = self._cluster.owned(daemon["metadata"]["uid"], _PODS)
+        replaced = self._to_replace(daemon, pods, len(nodes), revision)
         taken: set[str] = set()
-        for pod in self._cluster.owned(daemon["metadata"]["uid"], _PODS):
+        for pod in pods:
             node = pod["spec"].get("nodeName")
-            stale = labels_of(pod).get(REVISION_LABEL) != revision and not on_delete
+            stale = pod["metadata"]["uid"] in replaced
             if not is_pod_active(pod) or stale or node not in nodes or node in taken:
                 if "deletionTimestamp" not in pod["metadata"]:
                     self._cluster.delete(_PODS, pod)

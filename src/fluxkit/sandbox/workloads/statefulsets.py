@@ -8,24 +8,21 @@ from typing import Any
 from fluxkit.objects import Object, labels_of
 from fluxkit.sandbox.workloads.building import (
     is_pod_ready,
-    owner_reference,
     pod_from_template,
     private,
-    template_hash,
     without_zeros,
 )
 from fluxkit.sandbox.workloads.children import create_pod
 from fluxkit.sandbox.workloads.cluster import Cluster
 from fluxkit.sandbox.workloads.replicasets import available_pods
+from fluxkit.sandbox.workloads.revisions import REVISION_LABEL, current_revision, forget_revisions
 
 __all__ = ["RESOURCE", "StatefulSets"]
 
 RESOURCE = "statefulsets.apps"
 _PODS = "pods"
 _CLAIMS = "persistentvolumeclaims"
-_REVISIONS = "controllerrevisions.apps"
 _COMPONENT = "statefulset-controller"
-REVISION_LABEL = "controller-revision-hash"
 
 
 def _ordinal(pod: Object) -> int:
@@ -40,7 +37,7 @@ class StatefulSets:
 
     def reconcile(self, stateful: Object) -> None:
         metadata, spec = stateful["metadata"], stateful["spec"]
-        update = self._revision(stateful)
+        update = current_revision(self._cluster, stateful)
         if "deletionTimestamp" not in metadata:
             self._step(stateful, update)
         pods = self._pods(stateful)
@@ -71,6 +68,7 @@ class StatefulSets:
             "collisionCount",
         )
         self._cluster.set_status(RESOURCE, stateful, status)
+        forget_revisions(self._cluster, stateful, pods, current, update)
 
     def _pods(self, stateful: Object) -> list[Object]:
         prefix = stateful["metadata"]["name"] + "-"
@@ -80,31 +78,6 @@ class StatefulSets:
             if pod["metadata"]["name"].startswith(prefix) and pod["metadata"]["name"][len(prefix) :].isdigit()
         ]
         return sorted(found, key=_ordinal)
-
-    def _revision(self, stateful: Object) -> str:
-        """The name of the ControllerRevision of the current template, which is made if need be."""
-        metadata = stateful["metadata"]
-        template = stateful["spec"].get("template") or {}
-        name = f"{metadata['name']}-{template_hash(template)}"
-        if self._cluster.get(_REVISIONS, metadata["namespace"], name) is None and "deletionTimestamp" not in metadata:
-            past = self._cluster.owned(metadata["uid"], _REVISIONS)
-            revision = {
-                "apiVersion": "apps/v1",
-                "kind": "ControllerRevision",
-                "metadata": {
-                    "name": name,
-                    "namespace": metadata["namespace"],
-                    "labels": {
-                        **((template.get("metadata") or {}).get("labels") or {}),
-                        REVISION_LABEL: name.rpartition("-")[2],
-                    },
-                    "ownerReferences": [owner_reference(stateful)],
-                },
-                "data": {"spec": {"template": {**private(template), "$patch": "replace"}}},
-                "revision": max((each.get("revision", 0) for each in past), default=0) + 1,
-            }
-            self._cluster.create(_REVISIONS, revision)
-        return name
 
     def _step(self, stateful: Object, update: str) -> None:
         spec = stateful["spec"]
