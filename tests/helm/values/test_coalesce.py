@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxkit.helm.chart import Chart, File, Metadata, load_files
@@ -144,6 +144,7 @@ TABLES = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(TABLES, TABLES, TABLES)
 def test_coalescing_again_without_nulls_changes_nothing(own: dict[str, Any], below: dict[str, Any], user: Any) -> None:
     top = chart("top", own, chart("sub", below))

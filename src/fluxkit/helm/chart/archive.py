@@ -10,7 +10,7 @@ from typing import IO, Final
 from fluxkit.helm.chart.errors import ChartError
 from fluxkit.helm.chart.limits import Budget
 from fluxkit.helm.chart.model import BOM, File
-from fluxkit.tarstream import GunzipReader, GzipError, TarError, TarReader
+from fluxkit.tarstream import BLOCK, GunzipReader, GzipError, Readable, TarError, TarReader
 from fluxkit.template.quoting import quote
 
 __all__ = ["NotGzip", "archive_files", "is_gzip"]
@@ -40,7 +40,7 @@ def archive_files(stream: IO[bytes], budget: Budget) -> list[File]:
 
 def _read(stream: IO[bytes], budget: Budget) -> list[File]:
     files: list[File] = []
-    reader = TarReader(GunzipReader(stream))
+    reader = TarReader(_Bounded(GunzipReader(stream), budget))
     for entry in reader:
         if entry.kind == "5":
             continue
@@ -58,6 +58,22 @@ def _read(stream: IO[bytes], budget: Budget) -> list[File]:
     if not files:
         raise ChartError("no files in chart archive")
     return files
+
+
+class _Bounded:
+    """Ends a stream that has more than the files, each with a header or three, can need."""
+
+    def __init__(self, stream: Readable, budget: Budget) -> None:
+        self._stream = stream
+        self._budget = budget
+        self._left = budget.limits.chart_size + budget.limits.files * 3 * BLOCK
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise self._budget.exceeded()
+        return data
 
 
 def _name_in_chart(path: str) -> str:
