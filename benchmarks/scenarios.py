@@ -9,6 +9,7 @@ from benchmarks.apply import memory, objects
 from benchmarks.derived import upstream_writes
 from benchmarks.fleet import write_application, write_fleet, write_kustomizations
 from benchmarks.health import health
+from benchmarks.helm import helm
 from benchmarks.kustomize import kustomize
 from benchmarks.peer import OWN, beside_upstream, total, writes
 from benchmarks.report import Figure, announce, show
@@ -156,5 +157,6 @@ SCENARIOS = {
     "memory": memory,
     "cli": command_line,
     "kustomize": kustomize,
+    "helm": helm,
     "sandbox": sandbox,
 }
