@@ -144,3 +144,36 @@ def test_older_versions_are_served_but_never_stored(plural: str) -> None:
     older = [each for each in versions if each["name"] != "v1"]
     assert {each["name"] for each in older} == {"v1beta2", "v1beta1"}
     assert all(each["deprecated"] and each["served"] for each in older)
+
+
+@pytest.mark.contract("KUS-006", "KUS-010")
+def test_there_is_no_shortest_interval() -> None:
+    interval = schema("kustomizations", "spec", "interval")
+    assert not {"minimum", "minLength", "x-kubernetes-validations"} & interval.keys()
+
+
+_SELECTOR = {"group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector"}
+
+
+@pytest.mark.contract("KUS-015", "KUS-023")
+@pytest.mark.parametrize(("field", "required"), [("patches", "patch"), ("ignore", "paths")])
+def test_patches_and_ignore_rules_select_by_seven_fields(field: str, required: str) -> None:
+    items = schema("kustomizations", "spec", field, "[]")
+    assert items["properties"].keys() == {required, "target"}
+    assert items["required"] == [required]
+    assert items["properties"]["target"]["properties"].keys() == _SELECTOR
+
+
+@pytest.mark.contract("KUS-013", "KUS-017")
+def test_metadata_components_and_dependencies() -> None:
+    spec = schema("kustomizations", "spec")["properties"]
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    for part in ("labels", "annotations"):
+        assert spec["commonMetadata"]["properties"][part] | {"description": ""} == texts | {"description": ""}
+    assert spec["components"]["items"] == {"type": "string"}
+    assert spec["ignoreMissingComponents"]["type"] == "boolean"
+    dependency = spec["dependsOn"]["items"]
+    assert dependency["required"] == ["name"]
+    # beyond upstream: another kind
+    assert dependency["properties"].keys() == {"name", "namespace", "readyExpr", "kind"}
+    assert dependency["properties"]["kind"]["enum"] == ["Kustomization", "HelmRelease"]
