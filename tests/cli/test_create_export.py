@@ -142,7 +142,7 @@ spec:
     )
 
 
-@pytest.mark.contract("CLI-028", "CLI-105", "CLI-106")
+@pytest.mark.contract("CLI-028", "CLI-105", "CLI-106", "RUN-129")
 def test_everything_a_kustomization_can_say(flux: Flux) -> None:
     outcome = flux(
         *KS[:-1], "--source=OCIRepository/podinfo.sources", "--path=../deploy", "--depends-on=infra,other/db@dep.ok",

@@ -13,7 +13,7 @@ from fluxkit.objects import Object
 READY = [{"type": "Synced", "status": "True"}, {"type": "Ready", "status": "False"}]
 
 
-@pytest.mark.contract("KUS-287", "KUS-289")
+@pytest.mark.contract("KUS-287", "KUS-289", "RUN-035")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -79,7 +79,7 @@ def widget(status: dict[str, Any] | None, api_version: str = "example.com/v1", k
     return obj if status is None else obj | {"status": status}
 
 
-@pytest.mark.contract("KUS-285", "KUS-286", "KUS-288")
+@pytest.mark.contract("KUS-285", "KUS-286", "KUS-288", "RUN-033", "RUN-034")
 @pytest.mark.parametrize(
     ("status", "expected"),
     [

@@ -120,7 +120,7 @@ async def near(pair: Pair) -> Any:
         yield client
 
 
-@pytest.mark.contract("KUS-314", "KUS-316", "KUS-345", "KUS-346")
+@pytest.mark.contract("KUS-314", "KUS-316", "KUS-345", "KUS-346", "RUN-073", "RUN-178")
 async def test_another_cluster_by_a_token_of_this_one(pair: Pair, near: Client) -> None:
     fixture = make(near)
     await near.apply(pair.description(), field_manager="test")
@@ -151,7 +151,7 @@ async def test_another_cluster_by_a_token_of_this_one(pair: Pair, near: Client) 
     assert labels not in generate_latest(fixture.registry).decode()
 
 
-@pytest.mark.contract("KUS-314", "KUS-315", "KUS-317")
+@pytest.mark.contract("KUS-314", "KUS-315", "KUS-317", "RUN-146")
 @pytest.mark.parametrize(
     ("data", "told"),
     [

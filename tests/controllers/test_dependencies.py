@@ -130,7 +130,7 @@ SUSPENDED = kustomization("base", ready=False, revision="")
 SUSPENDED.spec.suspend = True
 
 
-@pytest.mark.contract("KUS-075", "KUS-076", "KUS-079")
+@pytest.mark.contract("KUS-075", "KUS-076", "KUS-079", "RUN-130")
 @pytest.mark.parametrize(
     ("text", "additive", "problem"),
     [

@@ -124,7 +124,7 @@ async def test_what_stalled_is_over_when_something_else_is_waited_for(fleet: Fle
     await fleet.applied("app", revision)
 
 
-@pytest.mark.contract("KUS-045", "KUS-296", "KUS-339")
+@pytest.mark.contract("KUS-045", "KUS-296", "KUS-339", "RUN-120")
 async def test_a_changed_spec_interrupts_a_health_check(fleet: Fleet) -> None:
     never = {"sandbox.fluxkit.dev/ready-after": "1h"}
     fleet.repository.write("app/a.yaml", deployment("a", fleet.namespace, annotations=never))
