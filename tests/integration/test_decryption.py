@@ -1,17 +1,20 @@
 """Encrypted files and Secrets through a whole controller: what reaches the cluster, and what reaches nobody else."""
 
+import asyncio
 import base64
 from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
 
 from fluxkit.api import Kustomization
 from fluxkit.objects import GroupVersionKind, Object
-from fluxkit.sops import Format, encrypt_file
+from fluxkit.sops import Format, MasterKey, Rules, encrypt_file
 from tests.integration.fleet import CONFIG_MAP, Fleet, config_map
 from tests.sops.fixture import SECRET, Case, key
 from tests.sops.owner import age_owner
+from tests.sops.standins import StandIn, Vault, sealed_for_vault, serving
 
 SECRETS = GroupVersionKind("", "v1", "Secret")
 EVENTS = GroupVersionKind("", "v1", "Event")
@@ -20,7 +23,9 @@ DECRYPTION = {"provider": "sops", "secretRef": {"name": "keys"}}
 
 async def create_keys(fleet: Fleet, *names: str, name: str = "keys", **entries: str) -> None:
     """A Secret with key files of the fixtures, and other entries."""
-    data = {each: key(each) for each in names} | {each.replace("__", "."): text for each, text in entries.items()}
+    data = {each: key(each) for each in names} | {
+        each.replace("__", ".").replace("_", "-"): text for each, text in entries.items()
+    }
     await fleet.client.create(
         {
             "apiVersion": "v1",
@@ -230,3 +235,100 @@ async def test_a_service_account_needs_the_gate(fleet: Fleet) -> None:
     assert kustomization is not None
     stalled = [each for each in kustomization.status.conditions if each.type == "Stalled"]
     assert [(each.status, each.reason) for each in stalled] == [("True", "FeatureGateDisabled")]
+
+
+def for_vault(vault: StandIn, namespace: str, text: str = SECRET) -> str:
+    """A Secret whose data key only this server can decrypt."""
+
+    def owner(data_key: bytes) -> MasterKey:
+        fields = {"vault_address": vault.url, "engine_path": "sops", "key_name": "key"}
+        return MasterKey("hc_vault", {**fields, "created_at": "2026-01-01T00:00:00Z"}, sealed_for_vault(data_key))
+
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "credentials", "namespace": namespace},
+        "stringData": {"password": text},
+    }
+    rules = Rules(encrypted_regex="^stringData$")
+    return encrypt_file(orjson.dumps(secret), Format.YAML, [[owner]], rules).decode()
+
+
+async def test_a_key_server_that_fails_and_recovers(fleet: Fleet) -> None:
+    vault = Vault()
+    async with serving(vault):
+        fleet.repository.write("app/secret.yaml", for_vault(vault, fleet.namespace))
+        revision = await fleet.repository.push("start")
+        await create_keys(fleet, sops__vault_token=vault.token)
+        await fleet.follow()
+        for broken, told in (
+            (web.Response(text="garbage"), "no decrypted data"),
+            (web.Response(status=503, text="{}"), "the server answered 503"),
+        ):
+            vault.broken = broken
+            if fleet.kustomization("app") is None:
+                await fleet.kustomize("app", "./app", decryption=DECRYPTION)
+            else:
+                await fleet.reconcile("app")
+            await fleet.kustomization_where("app", lambda each, told=told: told in _flat(each))
+        vault.broken = None
+        await fleet.reconcile("app")
+        await fleet.applied("app", revision)
+        assert (await content(fleet, "credentials"))["password"] == SECRET.encode()
+        asked = len(vault.requests)
+        fleet.repository.write("elsewhere", "x")
+        await fleet.applied("app", await fleet.push("nothing for app"))
+        assert len(vault.requests) == asked, "what has not changed is not decrypted again"
+    await assert_nothing_shown(fleet)
+
+
+def _flat(kustomization: Kustomization) -> str:
+    """The text of the conditions without the line breaks of SOPS's layout."""
+    text = " ".join(each.message for each in kustomization.status.conditions)
+    return " ".join(word for word in text.split() if word not in ("|", "-"))
+
+
+async def test_key_servers_that_never_answer_hold_nobody_up(fleet: Fleet) -> None:
+    names = [f"stuck-{number}" for number in range(6)]
+    release, all_asked = asyncio.Event(), asyncio.Event()
+
+    class Silent(StandIn):
+        async def answer(self, request: web.Request) -> web.StreamResponse:
+            if len(self.requests) >= len(names):
+                all_asked.set()
+            await release.wait()
+            return web.Response(status=503)
+
+    silent = Silent()
+    async with serving(silent):
+        for name in names:
+            fleet.repository.write(f"{name}/secret.yaml", for_vault(silent, fleet.namespace))
+        fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+        revision = await fleet.repository.push("start")
+        await create_keys(fleet, sops__vault_token="hvs.test-token")
+        await fleet.follow()
+        for name in names:
+            await fleet.kustomize(name, f"./{name}", decryption=DECRYPTION)
+        async with asyncio.timeout(30):
+            await all_asked.wait()
+        await fleet.kustomize("app", "./app")
+        await fleet.applied("app", revision)
+        assert all("no answer" not in _flat(found) for name in names if (found := fleet.kustomization(name)))
+        release.set()
+        for name in names:
+            await fleet.failed(name, "BuildFailed")
+            await fleet.client.delete(Kustomization.GVK, name, fleet.namespace)
+
+
+@pytest.mark.contract("KUS-137")
+async def test_variables_are_put_into_what_was_decrypted(fleet: Fleet) -> None:
+    vault = Vault()
+    async with serving(vault):
+        fleet.repository.write("app/secret.yaml", for_vault(vault, fleet.namespace, "${greeting} and hello"))
+        revision = await fleet.repository.push("start")
+        await create_keys(fleet, sops__vault_token=vault.token)
+        await fleet.follow()
+        post_build = {"substitute": {"greeting": "good day"}}
+        await fleet.kustomize("app", "./app", decryption=DECRYPTION, postBuild=post_build)
+        await fleet.applied("app", revision)
+    assert (await content(fleet, "credentials"))["password"] == b"good day and hello"

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["AWS", "GCP", "KEY_ARN", "RESOURCE", "ROLE_ARN", "Azure", "StandIn", "Vault", "serving"]
+__all__ = ["AWS", "GCP", "KEY_ARN", "RESOURCE", "ROLE_ARN", "Azure", "StandIn", "Vault", "sealed_for_vault", "serving"]
 
 _SECRET = AESGCM(b"stand-in for a key service: test")
 _NONCE = b"stand-in-123"
@@ -76,6 +76,11 @@ async def serving(standin: StandIn, tls: ssl.SSLContext | None = None) -> AsyncI
         await runner.cleanup()
 
 
+def sealed_for_vault(plain: bytes) -> str:
+    """A data key as :class:`Vault` encrypts it."""
+    return f"vault:v1:{base64.b64encode(_seal(plain)).decode()}"
+
+
 class Vault(StandIn):
     """The transit engine below ``sops/``, and a login for Kubernetes tokens."""
 
@@ -95,8 +100,7 @@ class Vault(StandIn):
             told = request.headers.get("X-Vault-Token", "")
             return web.json_response({"errors": [f"permission denied for {told}"]}, status=403)
         if request.path == "/v1/sops/encrypt/key":
-            sealed = base64.b64encode(_seal(base64.b64decode(body["plaintext"]))).decode()
-            return web.json_response({"data": {"ciphertext": f"vault:v1:{sealed}"}})
+            return web.json_response({"data": {"ciphertext": sealed_for_vault(base64.b64decode(body["plaintext"]))}})
         if request.path != "/v1/sops/decrypt/key":
             return web.json_response({"errors": []}, status=404)
         plain = _open(base64.b64decode(body["ciphertext"].removeprefix("vault:v1:")))

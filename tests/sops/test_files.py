@@ -13,6 +13,7 @@ from fluxkit.sops import (
     Deferred,
     Format,
     MacMismatch,
+    MasterKey,
     Rules,
     SopsError,
     decrypt_file,
@@ -132,6 +133,17 @@ def test_no_ciphertext_cut_short_or_flipped_is_decrypted() -> None:
         assert spoiled != case.encrypted
         with pytest.raises(SopsError, match="error decrypting sops tree"):
             decrypt_file(spoiled, Format.YAML, age_keys("age.agekey"), verify_mac=False)
+
+
+@pytest.mark.contract("KUS-136")
+def test_a_crash_is_told_without_its_text() -> None:
+    def crash(master: MasterKey) -> bytes:
+        raise ValueError(SECRET)
+
+    for decrypting in (lambda: Case("yaml").decrypt(crash), lambda: decrypt_object(_object(Case("secret")), crash)):
+        with pytest.raises(SopsError, match=r"ValueError$") as caught:
+            decrypting()
+        assert SECRET not in str(caught.value)
 
 
 @pytest.mark.contract("KUS-135")

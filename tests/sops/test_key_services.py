@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -66,7 +67,13 @@ def _command_lines() -> Iterator[str]:
             continue  # it has just ended
 
 
-async def test_pgp_without_the_right_key() -> None:
+@pytest.mark.contract("KUS-134")
+async def test_pgp_without_the_right_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the user's own keyring has it, which must not count
+    monkeypatch.setenv("GNUPGHOME", str(tmp_path))
+    tmp_path.chmod(0o700)
+    subprocess.run(["gpg", "--batch", "--quiet", "--import"], input=key("pgp.asc").encode(), check=True)
+    subprocess.run(["gpgconf", "--kill", "all"], check=True)
     services = KeyServices(material(one__asc=key("pgp-other.asc")))
     with pytest.raises(Exception, match="GnuPG binary error") as caught:
         await decrypt_case("pgp", services)

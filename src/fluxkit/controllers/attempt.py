@@ -266,7 +266,7 @@ class Attempt:
     async def _build(self, build: Build, tree: UnpackedTree) -> Manifests:
         self._status.begin()
         self._status.step("Building manifests")
-        manifests = await self._services.builder.run(build, tree)
+        manifests = await self._services.builder.run(build, tree, self._run.waiting)
         check_encryption(manifests, self._ks.spec)
         return manifests
 

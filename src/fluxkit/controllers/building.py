@@ -6,7 +6,7 @@ in a worker process. Errors carry the reasons and texts of fluxcd/kustomize-cont
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import orjson
@@ -24,10 +24,18 @@ from fluxkit.kube import Client
 from fluxkit.objects import Object, gvk_of, subject
 from fluxkit.runtime import WorkerError, WorkerPool
 from fluxkit.sops import Deferred
+from fluxkit.sops.answers import Answers
 from fluxkit.source import SourceError, UnpackedTree
 from fluxkit.source.paths import secure_join
 
 __all__ = ["Build", "Builder", "check_encryption"]
+
+
+Waiting = Callable[[Awaitable[Answers]], Awaitable[Answers]]
+
+
+async def _awaited(awaitable: Awaitable[Answers]) -> Answers:
+    return await awaitable
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,11 @@ class Builder:
         request = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
         return Build(kustomization, path, variables, request, keys)
 
-    async def run(self, build: Build, tree: UnpackedTree) -> Manifests:
-        """Runs the build; it is run again each time it turns out to need keys that a key service holds."""
+    async def run(self, build: Build, tree: UnpackedTree, waiting: Waiting = _awaited) -> Manifests:
+        """Runs the build; it is run again each time it turns out to need keys that a key service holds.
+
+        ``waiting`` is used for what the key services are waited for.
+        """
         options = self._options
         request = BuildRequest(
             root=tree.path,
@@ -99,7 +110,7 @@ class Builder:
             except Deferred as deferred:
                 assert build.keys is not None
                 assert request.decryption is not None
-                more = await build.keys.services.answers(deferred.keys)
+                more = await waiting(build.keys.services.answers(deferred.keys))
                 answers = {**request.decryption.answers, **more}
                 request = replace(request, decryption=replace(request.decryption, answers=answers))
 

@@ -2,7 +2,8 @@
 
 import base64
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 from fluxkit.sops import cipher, shamir
 from fluxkit.sops.errors import DataKeyError, MacMismatch, SopsError
 from fluxkit.sops.formats import Format
-from fluxkit.sops.keys import Decrypter, data_key
+from fluxkit.sops.keys import Decrypter, Deferred, data_key
 from fluxkit.sops.metadata import MasterKey, Metadata, extract_metadata
 from fluxkit.sops.rules import Rules
 from fluxkit.sops.tree import Branch, Document, decrypt_document, encrypt_document
@@ -36,16 +37,17 @@ def decrypt_file(
     Raises :class:`SopsError`, and :class:`~fluxkit.sops.keys.Deferred` where ``decrypt`` does.
     """
     target = target or source
-    try:
-        document, metadata = source.load(data)
-    except SopsError as error:
-        raise SopsError(f"failed to load encrypted {source.value} data: {error}") from None
-    plain = _decrypt(document, metadata, decrypt, verify_mac=verify_mac)
-    try:
-        return target.dump(plain)
-    except SopsError as error:
-        where = f"failed to emit encrypted {source.value} file as decrypted {target.value}"
-        raise SopsError(f"{where}: {error}") from None
+    where = f"failed to emit encrypted {source.value} file as decrypted {target.value}"
+    with _guarded(where):
+        try:
+            document, metadata = source.load(data)
+        except SopsError as error:
+            raise SopsError(f"failed to load encrypted {source.value} data: {error}") from None
+        plain = _decrypt(document, metadata, decrypt, verify_mac=verify_mac)
+        try:
+            return target.dump(plain)
+        except SopsError as error:
+            raise SopsError(f"{where}: {error}") from None
 
 
 def decrypt_object(obj: dict[str, Any], decrypt: Decrypter) -> dict[str, Any]:
@@ -53,13 +55,25 @@ def decrypt_object(obj: dict[str, Any], decrypt: Decrypter) -> dict[str, Any]:
 
     Comments and perhaps fields were lost or added since it was encrypted, so the MAC is not looked at.
     """
-    try:
-        document, metadata = extract_metadata([_branch(obj)], "nested")
-    except SopsError as error:
-        raise SopsError(f"failed to load encrypted JSON data: {error}") from None
-    plain = _decrypt(document, metadata, decrypt, verify_mac=False, comments_lost=True)
-    result: dict[str, Any] = _json(plain[0])
+    with _guarded("failed to decrypt the object"):
+        try:
+            document, metadata = extract_metadata([_branch(obj)], "nested")
+        except SopsError as error:
+            raise SopsError(f"failed to load encrypted JSON data: {error}") from None
+        plain = _decrypt(document, metadata, decrypt, verify_mac=False, comments_lost=True)
+        result: dict[str, Any] = _json(plain[0])
     return result
+
+
+@contextmanager
+def _guarded(where: str) -> Iterator[None]:
+    """Whatever else goes wrong inside is told without its text, which may quote what was decrypted."""
+    try:
+        yield
+    except (SopsError, Deferred, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - boundary: malicious files must not crash what builds them
+        raise SopsError(f"{where}: {type(error).__name__}") from None
 
 
 def _decrypt(
