@@ -9,17 +9,10 @@ import pytest
 
 from fluxkit.helm.chart import ChartError, File, Limits, load, load_dir, load_files
 from fluxkit.helm.chart.encoding import metadata_object
+from tests.helm.charts import write
 from tests.helm.recorded import as_recorded, cases
 
 CHART = "apiVersion: v2\nname: app\nversion: 1.2.3\n"
-
-
-def write(root: Path, contents: dict[str, str | bytes]) -> Path:
-    for name, content in contents.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
 
 
 def refusal(path: Path, **options: Any) -> str:
