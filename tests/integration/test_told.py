@@ -1,5 +1,8 @@
 """Which events tell of applying, pruning and health, when, and with which metadata."""
 
+import hashlib
+
+import aiohttp
 import pytest
 
 from fluxkit.kube import PatchKind
@@ -96,3 +99,19 @@ async def test_a_prune_tells_of_all_and_its_failure_ends_the_run(fleet: Fleet) -
     assert healthy.status == "True", "what the last check found still stands"
     assert not await about(fleet, "app", "health check failed")
     assert await fleet.exists(CONFIG_MAP, "stays")
+
+
+@pytest.mark.contract("RUN-166")
+async def test_artifacts_are_served_to_whoever_knows_the_address(fleet: Fleet) -> None:
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+    revision = await fleet.repository.push("start")
+    await fleet.follow()
+    source = await fleet.source_ready(revision)
+    assert source.status.artifact is not None
+    folder, _, file = source.status.artifact.path.rpartition("/")
+    assert folder == f"gitrepository/{fleet.namespace}/fleet"
+    assert source.status.artifact.url.endswith(f"/{folder}/{file}")
+    async with aiohttp.ClientSession() as session, session.get(source.status.artifact.url) as answer:
+        assert answer.status == 200
+        digest = hashlib.sha256(await answer.read()).hexdigest()
+    assert source.status.artifact.digest == f"sha256:{digest}"
