@@ -62,11 +62,11 @@ def compare(folder: Path, binary: str, timeout: float, messages: bool) -> tuple[
     text, problem = ours(folder)
     if text is None and "remote " in problem and "is not allowed" in problem:
         return "needs something remote", []
-    if problem.startswith("recovered from"):
-        return "crash", [f"+ {problem}"]
     expected, message = theirs(binary, folder, timeout)
     if message.startswith("panic:"):
         return "the real tool panics", []
+    if problem.startswith("recovered from"):
+        return "crash", [f"+ {problem}"]
     if text is None and expected is None:
         if messages and message.strip() != problem.strip():
             return "messages differ", [f"- {message}", f"+ {problem}"]

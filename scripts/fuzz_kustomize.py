@@ -12,9 +12,11 @@ import argparse
 import copy
 import json
 import random
+import re
 import shutil
 import sys
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +55,7 @@ SCALARS: list[Any] = [
     Raw("1e3"),
     Raw("'it''s'"),
     Raw("~"),
+    Raw(">\n  folded\n   more\n  end\n"),
     Raw("2001-01-01"),
     Raw("yes"),
     Raw("1_000"),
@@ -856,12 +859,35 @@ def lines(value: Any, indent: str) -> Iterator[str]:
         elif isinstance(entry, dict | list) and entry:
             yield lead
             yield from lines(entry, indent + "  ")
-        elif isinstance(entry, Raw) and "\n" in entry:
-            head, *rest = entry.splitlines()
+        elif isinstance(entry, str):
+            head, *rest = styled(entry, f"{indent}{key}").splitlines()
             yield f"{lead} {head}"
-            yield from (indent + "  " + line for line in rest)
+            yield from (indent + "  " + line if line else "" for line in rest)
         else:
-            yield f"{lead} {entry if isinstance(entry, Raw) else json.dumps(entry, ensure_ascii=False)}"
+            yield f"{lead} {json.dumps(entry)}"
+
+
+PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9 ./_-]*(?<! )").fullmatch
+WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
+
+
+def styled(text: str, place: str) -> str:
+    """A string in one of the styles that can hold it; the same one at every turn."""
+    if isinstance(text, Raw):
+        return text
+    choice = zlib.crc32(f"{place}{text}".encode()) % 7
+    if "\n" in text and text.isascii() and " \n" not in text:
+        chomping = "" if text.endswith("\n") else "-"
+        body = text.removesuffix("\n").split("\n")
+        if choice < 3:
+            return "\n".join([f"|{chomping}", *("  " + line for line in body)])
+        if choice < 5:
+            return "\n".join([f">{chomping}", *("  " + line + "\n" for line in body[:-1]), "  " + body[-1]])
+    elif choice < 4 and PLAIN(text) and text.lower() not in WORDS:
+        return text
+    elif choice == 4 and "\n" not in text:
+        return "'" + text.replace("'", "''") + "'"
+    return json.dumps(text, ensure_ascii=False)
 
 
 def write(documents: list[Any]) -> str:

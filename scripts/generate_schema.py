@@ -85,10 +85,10 @@ batch/v1
 certificates.k8s.io/v1
   certificatesigningrequests CertificateSigningRequest csr cluster /approval /status
   clustertrustbundles ClusterTrustBundle cluster
-  podcertificaterequests PodCertificateRequest pcr /status
+  podcertificaterequests PodCertificateRequest /status
 certificates.k8s.io/v1beta1
   clustertrustbundles ClusterTrustBundle cluster
-  podcertificaterequests PodCertificateRequest pcr /status
+  podcertificaterequests PodCertificateRequest /status
 coordination.k8s.io/v1
   leases Lease
 coordination.k8s.io/v1beta1
