@@ -179,6 +179,9 @@ async def test_two_that_apply_the_same_object_both_say_so_and_write_little(fleet
     assert message(new, CONFLICT) == f"{said}{name} (Kustomization/{fleet.namespace}/old)"
     assert message(old, CONFLICT) in await fleet.warnings("old")
     await fleet.applied("old", revision)
+    # each of them had a turn or two when it was told, and nothing goes on from there
+    written = f'"{name}":"configured"'
+    assert fleet.rig.controllers.log_file.read_text().count(written) <= 6
     metrics = await fleet.metrics()
     assert f'fluxkit_kustomization_conflicting_objects{{name="old",namespace="{fleet.namespace}"}} 1.0' in metrics
     fleet.repository.remove("new/moved.yaml")

@@ -3,9 +3,9 @@
 An object that moves from one Kustomization to another in one commit must survive, whoever reconciles first. The labels
 of the live object settle it once the new owner has applied it. Until then the question is what the others want: of one
 that is up to date its inventory tells; one of the same repository that has not got to the revision yet, or fails at it,
-is asked by building it at that revision. So it does not matter whether the new owner is suspended, waits for its
-dependencies, fails, or runs in another shard, and a restart loses nothing. One that cannot be built may want anything
-that its repository mentions.
+is asked by building it at that revision, if its files mention the object at all. So it does not matter whether the new
+owner is suspended, waits for its dependencies, fails, or runs in another shard, and a restart loses nothing. One that
+cannot be built may want anything that its files mention.
 
 Nobody may keep alive what it could not apply: a claim counts only with the right to patch the object. Only
 Kustomizations of the same cluster count. Upstream looks at the labels alone, and deletes what its new owner has yet to
@@ -13,11 +13,9 @@ apply.
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from fluxkit.api import Artifact, DecodeError, Kustomization
 from fluxkit.apply import Inventory, InventoryError
@@ -27,6 +25,7 @@ from fluxkit.controllers.building import Builder
 from fluxkit.controllers.findings import Finding
 from fluxkit.controllers.inputs import TreeIndexes, fingerprint
 from fluxkit.controllers.memory import MemoryStore
+from fluxkit.controllers.mentions import mentioned
 from fluxkit.controllers.sources import AccessDenied, SourceNotFound, SourceReader, source_key
 from fluxkit.controllers.targets import TargetError, Targets
 from fluxkit.controllers.triggers import BY_OBJECT, BY_SOURCE
@@ -41,9 +40,6 @@ __all__ = ["Claims", "Verdict"]
 Identity = tuple[str, str, str, str]
 
 _REVIEW = GroupVersionKind("authorization.k8s.io", "v1", "SelfSubjectAccessReview")
-_HASH = re.compile(r"-[a-z0-9]{10}$")
-_LARGEST = 1 << 20
-"""Bytes of a file beyond which it is taken to mention everything."""
 
 
 @dataclass(slots=True)
@@ -84,12 +80,11 @@ class Claims:
         """
         verdict = Verdict()
         cluster = await self._targets.cluster_of(owner)
-        asked: set[ObjectKey] = set()
-        for other, artifact in await self._behind(owner):
-            if not await self._is_on(other, cluster):
-                continue
-            asked.add(other.key)
-            await self._ask(other, artifact, [ref for ref in refs if ref.identity not in verdict.claimed], verdict)
+        artifact, behind = await self._behind(owner)
+        others = [other for other in behind if await self._is_on(other, cluster)]
+        if artifact is not None and others:
+            await self._ask_all(others, artifact, refs, verdict)
+        asked = {other.key for other in others}
         for ref in refs:
             for other in self._holders(ref, owner):
                 if ref.identity in verdict.claimed or other.key in asked or not await self._is_on(other, cluster):
@@ -123,25 +118,24 @@ class Claims:
             if other is not None:
                 yield other
 
-    async def _behind(self, owner: Kustomization) -> list[tuple[Kustomization, Artifact]]:
-        """The others of the same repository that are not up to date, each with the artifact to build it at."""
+    async def _behind(self, owner: Kustomization) -> tuple[Artifact | None, list[Kustomization]]:
+        """The artifact of the owner's source, and the others of its repository that have not got to it.
+
+        A source that has not got to the revision will: what it will have is what the owner's source has.
+        """
         kind, key = source_key(owner)
         try:
-            own = (await self._sources.read(owner)).artifact
+            artifact = (await self._sources.read(owner)).artifact
         except (AccessDenied, SourceNotFound, KubeError):
-            return []
-        if own is None:
-            return []
-        found: list[tuple[Kustomization, Artifact]] = []
-        for source in (key, *self._same_repository(kind, key)):
-            for obj in self._kustomizations().index(BY_SOURCE, f"{kind}/{source}"):
-                other = _decoded(obj)
-                if other is None or other.key == owner.key:
-                    continue
-                # a source that has not got to the revision will: what it will have is what the owner's source has
-                if not await self._is_up_to_date(other, own.revision):
-                    found.append((other, own))
-        return found
+            artifact = None
+        if artifact is None:
+            return None, []
+        sources = (key, *self._same_repository(kind, key))
+        objects = [obj for each in sources for obj in self._kustomizations().index(BY_SOURCE, f"{kind}/{each}")]
+        # hundreds may refer to one source
+        decoded = await asyncio.to_thread(lambda: [_decoded(obj) for obj in objects if key_of(obj) != owner.key])
+        found = [other for other in decoded if other is not None]
+        return artifact, [other for other in found if not await self._is_up_to_date(other, artifact.revision)]
 
     def _same_repository(self, kind: str, key: ObjectKey) -> list[ObjectKey]:
         """Other GitRepositories with the same address and reference."""
@@ -172,23 +166,37 @@ class Claims:
 
     # --- asking ---
 
-    async def _ask(self, other: Kustomization, artifact: Artifact, refs: Sequence[ObjectRef], verdict: Verdict) -> None:
-        """Builds another Kustomization to see which of the objects it wants."""
+    async def _ask_all(
+        self, others: Sequence[Kustomization], artifact: Artifact, refs: Sequence[ObjectRef], verdict: Verdict
+    ) -> None:
+        """What others want at a revision that they have not applied."""
         try:
             tree = await self._fetcher.fetch(artifact)
         except (ArtifactNotFound, SourceError) as error:
-            for ref in await self._permitted(other, refs):
-                verdict.unclear.setdefault(ref.identity, (other.key, str(error)))
+            for other in others:
+                await self._doubt(other, refs, str(error), verdict)
             return
         with tree:
-            try:
-                wanted = await self._wants(other, tree)
-            except StepFailed as failure:
-                mentioned = await asyncio.to_thread(_mentioned, tree.path, list(tree.files), refs, other)
-                for ref in await self._permitted(other, mentioned):
-                    verdict.unclear.setdefault(ref.identity, (other.key, str(failure)))
-                return
+            possible = await asyncio.to_thread(mentioned, tree.path, list(tree.files), refs, others)
+            for other in others:
+                left = [ref for ref in possible if ref.identity not in verdict.claimed]
+                if not left:
+                    return
+                await self._ask(other, tree, left, verdict)
+
+    async def _ask(self, other: Kustomization, tree: UnpackedTree, refs: Sequence[ObjectRef], verdict: Verdict) -> None:
+        """Builds another Kustomization to see which of the objects it wants."""
+        try:
+            wanted = await self._wants(other, tree)
+        except StepFailed as failure:
+            possible = await asyncio.to_thread(mentioned, tree.path, list(tree.files), refs, [other])
+            await self._doubt(other, possible, str(failure), verdict)
+            return
         await self._note(other, [ref for ref in refs if ref.identity in wanted], verdict)
+
+    async def _doubt(self, other: Kustomization, refs: Sequence[ObjectRef], problem: str, verdict: Verdict) -> None:
+        for ref in await self._permitted(other, refs):
+            verdict.unclear.setdefault(ref.identity, (other.key, problem))
 
     async def _wants(self, other: Kustomization, tree: UnpackedTree) -> set[Identity]:
         build = await self._builder.prepare(other, await self._builder.resolve_path(other, tree))
@@ -263,29 +271,3 @@ def _inventory(kustomization: Kustomization) -> Inventory:
 def _place(repository: Object) -> tuple[object, object]:
     spec = repository.get("spec") or {}
     return spec.get("url"), spec.get("ref")
-
-
-def _mentioned(root: Path, files: Sequence[str], refs: Sequence[ObjectRef], other: Kustomization) -> list[ObjectRef]:
-    """The objects whose names turn up in a source, without what a build may have added to them.
-
-    Where a kustomization adds a prefix or suffix of its own, any name may be made up of parts: then all count.
-    """
-    left = {ref: _cores(ref.name, other) for ref in refs}
-    found: list[ObjectRef] = []
-    for name in files:
-        path = root / name
-        content = path.read_bytes() if path.stat().st_size <= _LARGEST else b"namePrefix"
-        if b"namePrefix" in content or b"nameSuffix" in content:
-            return list(refs)
-        for ref in [ref for ref, cores in left.items() if any(core in content for core in cores)]:
-            found.append(ref)
-            del left[ref]
-        if not left:
-            break
-    return found
-
-
-def _cores(name: str, other: Kustomization) -> set[bytes]:
-    plain = name.removeprefix(other.spec.name_prefix or "")
-    cores = {plain, _HASH.sub("", plain)}
-    return {core.removesuffix(other.spec.name_suffix or "").encode() for core in cores}
