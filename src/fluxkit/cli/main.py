@@ -3,6 +3,7 @@
 Nothing is imported here before it is needed: printing the version costs an interpreter start and no more.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -19,4 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     from fluxkit.cli.root import run
 
-    sys.exit(run(args))
+    code = run(args)
+    # What is left is not worth a last collection, which can take longer than the command.
+    gc.freeze()
+    sys.exit(code)

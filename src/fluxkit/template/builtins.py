@@ -50,7 +50,8 @@ _JS = {
     "&": "\\u0026",
     "=": "\\u003D",
 }
-_JS_SPECIAL = re.compile("[\\\\'\"<>&=\0-\x1f\x80-\U0010ffff]")
+_JS_SPECIAL = "[\\\\'\"<>&=\0-\x1f\x80-\U0010ffff]"
+"""A class so large that compiling it takes milliseconds: the first use does."""
 
 
 def _basic_kind(value: Any) -> str:
@@ -230,7 +231,7 @@ def _html(*values: Any) -> str:
 
 
 def _js(*values: Any) -> str:
-    return _JS_SPECIAL.sub(_js_escaped, _joined(values))
+    return re.sub(_JS_SPECIAL, _js_escaped, _joined(values))
 
 
 def _js_escaped(found: re.Match[str]) -> str:

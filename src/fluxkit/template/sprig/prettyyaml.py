@@ -31,7 +31,8 @@ _BREAK: Final = re.compile(f"[{_BREAKS}]").search
 _SPACE_BREAK: Final = re.compile(f" [{_BREAKS}]").search
 _BREAK_SPACE: Final = re.compile(f"[{_BREAKS}] ").search
 _BEHIND_BREAKS: Final = re.compile(f"(?<=[{_BREAKS}])(?=[^{_BREAKS}])")
-_UNPRINTABLE: Final = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]").search
+_UNPRINTABLE: Final = "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]"
+"""A class so large that compiling it takes milliseconds: the first use does."""
 
 
 def dump_pretty(value: Any) -> str:
@@ -137,7 +138,7 @@ def _string(text: str, indent: str) -> str:
     if "\n" in text:
         return _literal(text, indent)
     if _BREAK(text):
-        if _UNPRINTABLE(text) or "\t" in text or _SPACE_BREAK(text) or _BREAK_SPACE(text):
+        if re.search(_UNPRINTABLE, text) or "\t" in text or _SPACE_BREAK(text) or _BREAK_SPACE(text):
             return f'"{escaped(text)}"'
         return "'" + _indented(text.replace("'", "''"), indent) + "'"
     return quoted(text, indent, force=needs_quotes(text))
@@ -149,7 +150,7 @@ def _indented(text: str, indent: str) -> str:
 
 
 def _literal(text: str, indent: str) -> str:
-    if _UNPRINTABLE(text) or text[-1] == " " or _SPACE_BREAK(text):
+    if re.search(_UNPRINTABLE, text) or text[-1] == " " or _SPACE_BREAK(text):
         return f'"{escaped(text)}"'
     hint = "2" if text[0] in " " + _BREAKS else ""
     if text[-1] not in _BREAKS:
