@@ -5,10 +5,15 @@ from typing import Any
 import pytest
 
 from fluxkit.api.meta import CustomHealthCheck
+from fluxkit.apply import HealthCheckFailed, StatusWatcher
 from fluxkit.apply.kstatus import StatusCode
 from fluxkit.cel import MAX_LENGTH, CELError, Condition
 from fluxkit.controllers.healthexprs import HealthExpressions
-from fluxkit.objects import Object
+from fluxkit.kube import Client, ClusterConfig
+from fluxkit.objects import GroupVersionKind, Object, ObjectRef
+from tests.sandbox_fixture import SandboxServer, namespace, sandbox
+
+__all__ = ["namespace", "sandbox"]
 
 READY = [{"type": "Synced", "status": "True"}, {"type": "Ready", "status": "False"}]
 
@@ -129,3 +134,29 @@ def test_which_objects_an_entry_is_about() -> None:
     with pytest.raises(CELError, match=r"for healthchecks\[0\]: failed to parse the expression Failed: "):
         HealthExpressions([CustomHealthCheck(api_version="a/v1", kind="B", current="true", failed="x ==")])
     assert not HealthExpressions([])
+
+
+@pytest.mark.contract("KUS-286", "KUS-246")
+@pytest.mark.parametrize(
+    ("current", "told"),
+    [
+        ("data.phase == 'Done'", "ConfigMap/{namespace}/thing status: 'InProgress'"),
+        ("status.phase == 'Done'", "ConfigMap/{namespace}/thing status: 'Unknown': failed to evaluate the CEL"),
+    ],
+    ids=["never-true", "never-there"],
+)
+async def test_an_expression_that_never_becomes_true_ends_with_the_timeout(
+    sandbox: SandboxServer, namespace: str, current: str, told: str
+) -> None:
+    check = CustomHealthCheck(api_version="v1", kind="ConfigMap", current=current)
+    expressions = HealthExpressions([check])
+    sandbox.ok(
+        "POST",
+        f"/api/v1/namespaces/{namespace}/configmaps",
+        {"metadata": {"name": "thing"}, "data": {"phase": "Working"}},
+    )
+    ref = ObjectRef(GroupVersionKind("", "v1", "ConfigMap"), namespace, "thing")
+    async with Client(ClusterConfig.load(str(sandbox.kubeconfig))) as client, StatusWatcher(client) as watcher:
+        with pytest.raises(HealthCheckFailed) as raised:
+            await watcher.wait_healthy([ref], timeout=0.3, evaluate=expressions.judge)
+    assert str(raised.value).startswith("timeout waiting for: [" + told.format(namespace=namespace))
