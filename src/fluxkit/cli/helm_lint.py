@@ -12,7 +12,7 @@ import click
 
 from fluxkit.cli.command import flag, switch
 from fluxkit.cli.errors import CommandError
-from fluxkit.cli.helmflags import HelmCommand, helm_errors, value_flags, value_options
+from fluxkit.cli.helmflags import HelmCommand, fetch, helm_errors, value_flags, value_options
 from fluxkit.cli.settings import Settings
 
 __all__ = ["lint"]
@@ -56,7 +56,8 @@ def _lint(settings: Settings, given: Sequence[str], flags: dict[str, Any]) -> No
     paths = [*given, *(below for path in given for below in _below(path))] if flags["with_subcharts"] else list(given)
     values = value_options(flags).merge()
     namespace = settings.namespace if "namespace" in settings.given else "default"
-    options = Options(flags["strict"], namespace, capabilities, skip_schema=flags["skip_schema_validation"])
+    skip = flags["skip_schema_validation"]
+    options = Options(flags["strict"], namespace, capabilities, skip_schema=skip, fetch_schema=fetch)
     quiet, failed, noisy = flags["quiet"], 0, False
     for path in paths:
         try:

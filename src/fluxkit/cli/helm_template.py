@@ -14,7 +14,7 @@ from fluxkit.cli import progress
 from fluxkit.cli.command import FluxCommand, flag, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import SLICE, OneOf
-from fluxkit.cli.helmflags import helm_errors, value_flags, value_options
+from fluxkit.cli.helmflags import fetch, helm_errors, value_flags, value_options
 from fluxkit.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _template(settings: Settings, arguments: tuple[str, ...], flags: dict[str, A
             capabilities,
             lookup=lookup,
             validate_schema=not flags["skip_schema_validation"],
+            fetch_schema=fetch,
             post_renderer=_post_renderer(flags),
         )
 

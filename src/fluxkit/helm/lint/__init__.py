@@ -8,7 +8,8 @@ Differs from upstream in what counts as a valid e-mail address or maintainer's U
 Upstream: helm/helm ``pkg/chart/v2/lint``, ``pkg/action/lint.go``.
 """
 
-from fluxkit.helm.lint.linter import LintError, LintResult, Options, lint
+from fluxkit.helm.lint.linter import LintError, LintResult, lint
 from fluxkit.helm.lint.messages import Message, Severity
+from fluxkit.helm.lint.options import Options
 
 __all__ = ["LintError", "LintResult", "Message", "Options", "Severity", "lint"]

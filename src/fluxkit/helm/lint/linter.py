@@ -5,7 +5,7 @@ Upstream: helm/helm ``pkg/chart/v2/lint/lint.go``, ``pkg/action/lint.go``.
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from fluxkit.helm.errors import HelmError
 from fluxkit.helm.lint.chartfile import lint_chartfile
 from fluxkit.helm.lint.documents import heads
 from fluxkit.helm.lint.messages import Linter, Message, Severity
+from fluxkit.helm.lint.options import Options
 from fluxkit.helm.lint.templates import lint_templates
 from fluxkit.helm.package import expand
-from fluxkit.helm.render.capabilities import Capabilities
 from fluxkit.helm.values import coalesce_tables, schema_violations
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.sprig.json import cannot_unmarshal
@@ -24,22 +24,11 @@ from fluxkit.template.sprig.readyaml import load_first
 from fluxkit.template.values import from_bytes
 from fluxkit.yaml.composer import copy_tree
 
-__all__ = ["LintError", "LintResult", "Options", "lint"]
+__all__ = ["LintError", "LintResult", "lint"]
 
 
 class LintError(HelmError):
     """There is no chart to examine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to examine."""
-
-    strict: bool = False
-    """Whether warnings are failures."""
-    namespace: str = "default"
-    capabilities: Capabilities = field(default_factory=Capabilities)
-    skip_schema: bool = False
 
 
 @dataclass(slots=True)
@@ -79,15 +68,15 @@ def _lint(directory: Path, values: Mapping[str, Any], options: Options) -> LintR
     directory = directory.absolute()
     linter = Linter()
     lint_chartfile(linter, directory)
-    _lint_values(linter, directory, values, skip_schema=options.skip_schema)
-    lint_templates(linter, directory, values, options.namespace, options.capabilities, skip_schema=options.skip_schema)
+    _lint_values(linter, directory, values, options)
+    lint_templates(linter, directory, values, options)
     _lint_dependencies(linter, directory)
     _lint_crds(linter, directory)
     tolerated = Severity.WARNING if options.strict else Severity.ERROR
     return LintResult(linter.messages, any(message.severity >= tolerated for message in linter.messages))
 
 
-def _lint_values(linter: Linter, directory: Path, given: Mapping[str, Any], *, skip_schema: bool) -> None:
+def _lint_values(linter: Linter, directory: Path, given: Mapping[str, Any], options: Options) -> None:
     name = "values.yaml"
     path = directory / name
     if not path.exists():
@@ -105,9 +94,9 @@ def _lint_values(linter: Linter, directory: Path, given: Mapping[str, Any], *, s
         return
     schema_path = directory / "values.schema.json"
     schema = schema_path.read_bytes() if schema_path.is_file() else b""
-    if schema and not skip_schema:
+    if schema and not options.skip_schema:
         values = coalesce_tables(coalesce_tables({}, copy_tree(dict(given))), found or {})
-        linter.report(Severity.ERROR, name, schema_violations(schema, values) or None)
+        linter.report(Severity.ERROR, name, schema_violations(schema, values, fetch=options.fetch_schema) or None)
 
 
 def _lint_dependencies(linter: Linter, directory: Path) -> None:

@@ -16,6 +16,7 @@ from fluxkit.helm.lint.deprecations import deprecation_of
 from fluxkit.helm.lint.documents import Head, heads
 from fluxkit.helm.lint.messages import Linter, Severity
 from fluxkit.helm.lint.names import name_problem
+from fluxkit.helm.lint.options import Options
 from fluxkit.helm.render.capabilities import Capabilities
 from fluxkit.helm.render.engine import Mode, execute
 from fluxkit.helm.render.scope import sources
@@ -33,15 +34,7 @@ _KEEP: Final = "helm.sh/resource-policy"
 _log = logging.getLogger(__name__)
 
 
-def lint_templates(
-    linter: Linter,
-    directory: Path,
-    values: Mapping[str, Any],
-    namespace: str,
-    capabilities: Capabilities,
-    *,
-    skip_schema: bool,
-) -> None:
+def lint_templates(linter: Linter, directory: Path, values: Mapping[str, Any], options: Options) -> None:
     folder = directory / "templates"
     if not folder.exists():
         linter.report(Severity.WARNING, _FOLDER, "directory does not exist")
@@ -62,25 +55,25 @@ def lint_templates(
     try:
         # Upstream coalesces a second time, which takes away what was nulled only now.
         coalesced = coalesce_values(chart, coalesced)
-        if not skip_schema:
-            validate_against_schema(chart, coalesced)
-        rendered = _rendered(chart, coalesced, namespace, capabilities)
+        if not options.skip_schema:
+            validate_against_schema(chart, coalesced, fetch=options.fetch_schema)
+        rendered = _rendered(chart, coalesced, options)
     except HelmError as problem:
         linter.report(Severity.ERROR, _FOLDER, str(problem))
         return
-    _lint_files(linter, chart, rendered, capabilities)
+    _lint_files(linter, chart, rendered, options.capabilities)
 
 
-def _rendered(chart: Chart, values: dict[str, Any], namespace: str, capabilities: Capabilities) -> Mapping[str, str]:
+def _rendered(chart: Chart, values: dict[str, Any], options: Options) -> Mapping[str, str]:
     release = {
         "Name": "test-release",
-        "Namespace": namespace,
+        "Namespace": options.namespace,
         "IsUpgrade": False,
         "IsInstall": False,
         "Revision": 0,
         "Service": "Helm",
     }
-    rendered, warnings = execute(sources(chart, values, release, capabilities), mode=Mode(lint=True))
+    rendered, warnings = execute(sources(chart, values, release, options.capabilities), mode=Mode(lint=True))
     for warning in warnings:
         _log.warning("%s", warning)
     return rendered

@@ -17,7 +17,7 @@ from fluxkit.helm.render.errors import IncompatibleCluster, ManifestError, Rende
 from fluxkit.helm.render.manifests import Hook, Manifest, is_blank, sort_manifests
 from fluxkit.helm.render.printing import sourced
 from fluxkit.helm.render.scope import sources
-from fluxkit.helm.values import coalesce_values, validate_against_schema
+from fluxkit.helm.values import Fetch, coalesce_values, validate_against_schema
 from fluxkit.template import Limits
 
 __all__ = ["PostRenderer", "ReleaseOptions", "Rendered", "check_release_name", "failed_files", "render", "render_files"]
@@ -109,6 +109,7 @@ def render(
     *,
     lookup: Lookup | None = None,
     validate_schema: bool = True,
+    fetch_schema: Fetch | None = None,
     subchart_notes: bool = False,
     post_renderer: PostRenderer | None = None,
     limits: Limits = RENDER_LIMITS,
@@ -116,7 +117,8 @@ def render(
 ) -> Rendered:
     """Render ``chart`` with the values that users gave; neither is changed.
 
-    Without ``capabilities`` and ``lookup`` this is what Helm does without a cluster. Pure but for the clock and random
+    Without ``capabilities`` and ``lookup`` this is what Helm does without a cluster, except that a values.schema.json
+    which refers to http addresses is an error without ``fetch_schema``. Pure but for the clock and random
     bytes that templates ask for, which ``randomness`` can fix. Raises HelmError: RenderError and its kinds, and those
     of values and dependencies.
     """
@@ -128,7 +130,7 @@ def render(
         raise RenderError(f"chart dependencies processing failed: {problem}") from problem
     coalesced = coalesce_values(chart, values)
     if validate_schema:
-        validate_against_schema(chart, coalesced)
+        validate_against_schema(chart, coalesced, fetch=fetch_schema)
     _check_kube_version(chart, capabilities)
     files, _ = render_files(
         chart, coalesced, release, capabilities, lookup=lookup, limits=limits, randomness=randomness

@@ -51,13 +51,22 @@ def _problems(chart: Chart, values: Mapping[str, Any], fetch: Fetch | None) -> s
 def schema_violations(data: bytes, values: Mapping[str, Any], *, fetch: Fetch | None = None) -> str:
     """What ``values`` violate of one schema, as text; also what is wrong with the schema. Empty if nothing."""
     try:
-        schema = _compiled(data) if fetch is None else compile_schema(data, check, fetch)
+        schema = _schema(data, fetch)
         found = check(schema, dict(values))
     except SchemaProblem as problem:
         return str(problem)
     except RecursionError:
         return "unable to validate schema: schema and values are nested too deeply\n"
     return found.removeprefix(_HEADING) + "\n" if found else ""
+
+
+def _schema(data: bytes, fetch: Fetch | None) -> Schema:
+    try:
+        return _compiled(data)
+    except SchemaProblem:
+        if fetch is None:
+            raise
+        return compile_schema(data, check, fetch)
 
 
 @lru_cache(maxsize=32)
