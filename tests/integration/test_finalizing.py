@@ -47,6 +47,41 @@ async def test_a_deletion_that_is_refused_is_retried(fleet: Fleet, admission_hoo
     assert not await fleet.exists(CONFIG_MAP, "a")
 
 
+@pytest.mark.contract("KUS-370")
+async def test_what_depends_on_it_goes_first(fleet: Fleet, admission_hook: HookServer) -> None:
+    fleet.repository.write("infra/i.yaml", config_map("infra", fleet.namespace))
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+    revision = await fleet.repository.push("start")
+    await fleet.follow()
+    await fleet.kustomize("infra", "./infra")
+    await fleet.kustomize("app", "./app", dependsOn=[{"name": "infra"}])
+    await fleet.applied("app", revision)
+    admission_hook.answer = lambda request: (
+        refusal("not yet") if request["operation"] == "DELETE" and request["name"] == "a" else {"allowed": True}
+    )
+    await fleet.client.delete(Kustomization.GVK, "app", fleet.namespace)
+    await fleet.client.delete(Kustomization.GVK, "infra", fleet.namespace)
+    told = f"waiting for the deletion of what depends on it: Kustomization/{fleet.namespace}/app"
+    assert await fleet.failed("infra", "DependantsNotDeleted") == told
+    assert await fleet.exists(CONFIG_MAP, "infra")
+    admission_hook.answer = lambda request: {"allowed": True}
+    for name in ("app", "infra"):
+        await gone(fleet, name)
+    assert not await fleet.exists(CONFIG_MAP, "infra")
+
+
+@pytest.mark.contract("KUS-370")
+async def test_those_that_depend_on_each_other_go_at_once(fleet: Fleet) -> None:
+    await fleet.kustomize("one", "./app", dependsOn=[{"name": "two"}])
+    await fleet.kustomize("two", "./app", dependsOn=[{"name": "one"}])
+    for name in ("one", "two"):
+        await fleet.kustomization_where(name, lambda each: bool(each.metadata.finalizers))
+    for name in ("one", "two"):
+        await fleet.client.delete(Kustomization.GVK, name, fleet.namespace)
+    for name in ("one", "two"):
+        await gone(fleet, name)
+
+
 @pytest.mark.contract("KUS-329")
 async def test_other_policies_do_not_wait(fleet: Fleet) -> None:
     """An object with a finalizer of its own outlives the Kustomization."""

@@ -37,6 +37,7 @@ from fluxkit.controllers.triggers import (
     artifact_changed,
     configured_by,
     dependants_of,
+    dependencies_of_the_gone,
     referrers_of,
     sharers_of,
 )
@@ -308,7 +309,7 @@ class _Process:
 
         def shared(event: CacheEvent) -> None:
             # no trigger: what becomes of shared objects is no reason to give up waiting for health
-            for key in sharers(event):
+            for key in (*sharers(event), *dependencies_of_the_gone(event)):
                 controller.enqueue(key)
 
         kustomizations.subscribe(shared)

@@ -8,17 +8,20 @@ import time
 from collections.abc import Callable
 from typing import Never
 
+from fluxkit import timestamps
 from fluxkit.api import DecodeError, Kustomization
 from fluxkit.cel import CELError
 from fluxkit.controllers.attempt import Attempt, FetchSuperseded, Services
 from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed, elapsed
 from fluxkit.controllers.dependencies import (
     HELM_RELEASE,
+    KUSTOMIZATION,
     DependencyNotReady,
     InvalidReadyExpression,
     Node,
     check_dependencies,
     closure,
+    find_cycle,
 )
 from fluxkit.controllers.directives import Directives, InvalidDirective
 from fluxkit.controllers.events import KustomizationEvents
@@ -28,7 +31,8 @@ from fluxkit.controllers.healthexprs import HealthExpressions
 from fluxkit.controllers.helmreleases import HelmReleases
 from fluxkit.controllers.report import StatusReport
 from fluxkit.controllers.sources import AccessDenied, Source, SourceNotFound, SourceReader
-from fluxkit.controllers.timing import interval, retry_interval
+from fluxkit.controllers.timing import effective_timeout, interval, retry_interval
+from fluxkit.controllers.triggers import deleted_dependants
 from fluxkit.durations import format_duration
 from fluxkit.kube import WatchCache
 from fluxkit.objects import Object, ObjectKey
@@ -138,6 +142,9 @@ class KustomizationReconciler:
         """The result of the run, and whether there was anything to do."""
         if kustomization.metadata.deletion_timestamp is not None:
             self._forget(run.key)
+            wait = self._wait_for_dependants(kustomization)
+            if wait:
+                return Result(wait), False
             await finalize(self._services, run, kustomization, events)
             return Result(), False
         if finalizers.add(kustomization):
@@ -180,6 +187,23 @@ class KustomizationReconciler:
 
     def _per_object_identity(self) -> bool:
         return self._services.options.gate("ObjectLevelWorkloadIdentity")
+
+    def _wait_for_dependants(self, kustomization: Kustomization) -> float:
+        """Seconds for which a deletion has to wait at most: what depends on it goes first, if that goes at all.
+
+        The timeout of the spec bounds it, so that no other deletion can hold it up for ever.
+        """
+        if find_cycle(Node(KUSTOMIZATION, kustomization.key), self._lookup):
+            return 0.0
+        dependants = deleted_dependants(self._kustomizations(), kustomization.key)
+        began = timestamps.parse_time(kustomization.metadata.deletion_timestamp or "")
+        left = effective_timeout(kustomization) - (timestamps.now() - began).total_seconds()
+        if not dependants or left <= 0:
+            return 0.0
+        names = ", ".join(f"Kustomization/{key}" for key in dependants)
+        text = f"waiting for the deletion of what depends on it: {names}"
+        conditions.mark_false(kustomization, conditions.READY, "DependantsNotDeleted", text)
+        return left
 
     def _refuse_expression(self, kustomization: Kustomization, events: KustomizationEvents, problem: str) -> Never:
         kustomization.status.observed_generation = kustomization.metadata.generation

@@ -8,7 +8,7 @@ are looked up in indexes of the shared watch cache, so that a change costs what 
 from collections.abc import Callable, Iterable
 
 from fluxkit.api import DecodeError, Kustomization
-from fluxkit.controllers.dependencies import dependency_nodes, in_dependency_order
+from fluxkit.controllers.dependencies import KUSTOMIZATION, dependency_nodes, in_dependency_order
 from fluxkit.controllers.findings import Finding
 from fluxkit.controllers.sources import source_key
 from fluxkit.kube import CacheEvent, WatchCache
@@ -22,7 +22,9 @@ __all__ = [
     "artifact_changed",
     "became_ready",
     "configured_by",
+    "deleted_dependants",
     "dependants_of",
+    "dependencies_of_the_gone",
     "referrers_of",
     "sharers_of",
 ]
@@ -167,6 +169,21 @@ def dependants_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
                 yield dependant.key
 
     return dependants
+
+
+def dependencies_of_the_gone(event: CacheEvent) -> Iterable[ObjectKey]:
+    """Maps a Kustomization that is gone to those that it depended on: their own deletion may have waited for it."""
+    if event.new is not None or event.old is None:
+        return
+    for node in dependency_nodes(event.old):
+        if node.kind == KUSTOMIZATION:
+            yield node.key
+
+
+def deleted_dependants(kustomizations: WatchCache, key: ObjectKey) -> list[ObjectKey]:
+    """Those that depend on a Kustomization and are being deleted, too."""
+    found = kustomizations.index(_BY_DEPENDENCY, _dependency(KUSTOMIZATION, key))
+    return sorted(key_of(obj) for obj in found if "deletionTimestamp" in metadata_of(obj) and key_of(obj) != key)
 
 
 def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
