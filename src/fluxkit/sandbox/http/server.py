@@ -15,6 +15,7 @@ from fluxkit.sandbox.http.envelope import sealed
 from fluxkit.sandbox.http.exchange import Exchange, respond, respond_error
 from fluxkit.sandbox.http.request import RequestInfo, parse_path
 from fluxkit.sandbox.identity import Attributes, Authorizer, User
+from fluxkit.sandbox.lifecycle import Pace
 from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.selectors import selected_name
 from fluxkit.sandbox.status import StatusError, forbidden, internal_error, method_not_supported, no_such_path, not_found
@@ -56,6 +57,7 @@ class APIServer:
     documents: "documents.Documents"
     faults: Faults = field(default_factory=Faults)
     stats: Stats = field(default_factory=Stats)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def catalog(self) -> Catalog:
@@ -186,7 +188,11 @@ class APIServer:
         if info.verb == "create" and resource.custom is not None and resource.custom.terminating:
             text = "create not allowed while custom resource definition is terminating"
             raise StatusError(405, "MethodNotAllowed", text)
-        return await _HANDLERS[info.verb](self.registry, resource, info, exchange)
+        handler = _HANDLERS[info.verb]
+        if info.verb == "watch":
+            return await handler(self.registry, resource, info, exchange)
+        with self.pace:
+            return await handler(self.registry, resource, info, exchange)
 
 
 def _asked(user: User, info: RequestInfo, query: Any) -> Attributes:

@@ -7,7 +7,7 @@ the API; none of them is needed to answer a request. They are level-based: what 
 
 from fluxkit.sandbox.lifecycle.aggregation import RoleAggregation
 from fluxkit.sandbox.lifecycle.apiservices import APIServices
-from fluxkit.sandbox.lifecycle.controller import Controller
+from fluxkit.sandbox.lifecycle.controller import Controller, Pace
 from fluxkit.sandbox.lifecycle.definitions import Definitions
 from fluxkit.sandbox.lifecycle.events import EventExpiry
 from fluxkit.sandbox.lifecycle.garbage import GarbageCollector
@@ -20,5 +20,6 @@ __all__ = [
     "EventExpiry",
     "GarbageCollector",
     "NamespaceLifecycle",
+    "Pace",
     "RoleAggregation",
 ]

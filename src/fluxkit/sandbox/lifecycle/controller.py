@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from fluxkit.sandbox.status import StatusError
 
-__all__ = ["Controller"]
+__all__ = ["Controller", "Pace"]
 
 _log = logging.getLogger("fluxkit.sandbox")
 
@@ -17,12 +17,29 @@ K = TypeVar("K", bound=Hashable)
 _SLICE = 0.001
 """Seconds of work after which other tasks get their turn."""
 
+_REST = 4
+"""How many times as long as it has worked a controller rests while clients wait for answers."""
+
+
+class Pace:
+    """How many requests are being answered: clients go first, the simulation catches up when they are done."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    def __enter__(self) -> None:
+        self.requests += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.requests -= 1
+
 
 class Controller(Generic[K]):
     """Calls ``handle`` for each enqueued key; a key enqueued again while it waits is handled once."""
 
-    def __init__(self, name: str, handle: Callable[[K], None]) -> None:
+    def __init__(self, name: str, handle: Callable[[K], None], pace: Pace | None = None) -> None:
         self.name = name
+        self._pace = pace or Pace()
         self._handle = handle
         self._keys: dict[K, None] = {}
         self._wake = asyncio.Event()
@@ -47,6 +64,7 @@ class Controller(Generic[K]):
                     _log.info("%s: %s: %s", self.name, key, error)
                 except Exception:  # noqa: BLE001 - the boundary of a controller: one bad object must not stop it
                     _log.exception("%s: %s", self.name, key)
-                if time.monotonic() - started > _SLICE:
-                    await asyncio.sleep(0)
+                worked = time.monotonic() - started
+                if worked > _SLICE:
+                    await asyncio.sleep(_REST * worked if self._pace.requests else 0)
                     started = time.monotonic()

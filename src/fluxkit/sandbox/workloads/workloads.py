@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fluxkit.objects import Object
 from fluxkit.sandbox.admission.quotas import QUOTAS
 from fluxkit.sandbox.bootstrap import NODE_NAME
-from fluxkit.sandbox.lifecycle import Controller
+from fluxkit.sandbox.lifecycle import Controller, Pace
 from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.store import Change, Key, Record
 from fluxkit.sandbox.validation import Schemas
@@ -31,9 +31,9 @@ class Workloads:
     are usually one commit, in which clients still see every step.
     """
 
-    def __init__(self, registry: Registry, schemas: Schemas) -> None:
+    def __init__(self, registry: Registry, schemas: Schemas, pace: Pace | None = None) -> None:
         self._store = registry.store
-        self.controller: Controller[tuple[str, Key]] = Controller("workloads", self._handle)
+        self.controller: Controller[tuple[str, Key]] = Controller("workloads", self._handle, pace)
         self._cluster = RegistryCluster(registry, schemas, self._written, self._again)
         self._pods = pods.PodLifecycle(self._cluster, NODE_NAME)
         self._services = services.Services(self._cluster)
