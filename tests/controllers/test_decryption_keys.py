@@ -16,9 +16,10 @@ from fluxkit.kube import Client, ClusterConfig
 from fluxkit.objects import ObjectKey
 from fluxkit.sops import MasterKey
 from fluxkit.sops.answers import identity
+from fluxkit.sops.keyservices import identity as keyservices_identity
 from tests.sandbox_fixture import SandboxServer, namespace, sandbox  # noqa: F401
 from tests.sops.fixture import key
-from tests.sops.standins import AWS, KEY_ARN, Vault, serving
+from tests.sops.standins import AWS, GCP, KEY_ARN, RESOURCE, ROLE_ARN, Azure, Vault, sealed, serving
 from tests.sops.test_key_services import DATA_KEY, wrapped
 
 
@@ -44,6 +45,10 @@ class Rig:
     async def create(self, kind: str, name: str, **content: Any) -> None:
         metadata = {"name": name, "namespace": self.namespace}
         await self.client.create({"apiVersion": "v1", "kind": kind, "metadata": metadata, **content})
+
+    async def account(self, name: str, annotations: Mapping[str, str]) -> None:
+        metadata = {"name": name, "namespace": self.namespace, "annotations": dict(annotations)}
+        await self.client.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
 
     async def secret(self, name: str, data: Mapping[str, str]) -> None:
         encoded = {entry: base64.b64encode(value.encode()).decode() for entry, value in data.items()}
@@ -182,8 +187,64 @@ async def test_without_an_account_or_a_config_map(rig: Rig) -> None:
         assert "failed to get Vault ConfigMap" in str(told)
 
 
+@pytest.mark.contract("KUS-128", "KUS-129")
+async def test_aws_by_a_service_account(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.account("decrypter", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    aws = AWS()
+    async with serving(aws):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        master = MasterKey("kms", {"arn": KEY_ARN}, base64.b64encode(sealed(DATA_KEY, b"{}")).decode())
+        source = await rig.load(with_vault(rig), serviceAccountName="decrypter")
+        assert (await source.services.answers([master]))[identity(master)] == DATA_KEY
+    assert aws.callers == ["ASIAROLE"]
+    assert aws.sessions == [f"decrypter.{rig.namespace}.eu-west-1.fluxcd.io"]
+    assert account_of(aws.tokens[0]) == ObjectKey(rig.namespace, "decrypter")
+
+
+@pytest.mark.contract("KUS-128")
+async def test_gcp_by_a_service_account(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    annotations = {
+        "gcp.auth.fluxcd.io/workload-identity-provider": (
+            "projects/1/locations/global/workloadIdentityPools/pool/providers/cluster"
+        ),
+        "iam.gke.io/gcp-service-account": "decrypter@fluxkit.iam.gserviceaccount.com",
+    }
+    await rig.account("decrypter", annotations)
+    gcp = GCP()
+    async with serving(gcp):
+        monkeypatch.setenv("SOPS_GCP_KMS_ENDPOINT", gcp.url)
+        monkeypatch.setattr(keyservices_identity, "_GOOGLE_STS", f"{gcp.url}/v1/token")
+        monkeypatch.setattr(keyservices_identity, "_GOOGLE_IAM", f"{gcp.url}/v1/projects/-/serviceAccounts")
+        master = MasterKey("gcp_kms", {"resource_id": RESOURCE}, base64.b64encode(sealed(DATA_KEY)).decode())
+        source = await rig.load(with_vault(rig), serviceAccountName="decrypter")
+        assert (await source.services.answers([master]))[identity(master)] == DATA_KEY
+    assert account_of(gcp.exchanged[0]) == ObjectKey(rig.namespace, "decrypter")
+
+
+@pytest.mark.contract("KUS-128")
+async def test_azure_by_a_service_account(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    annotations = {
+        "azure.workload.identity/tenant-id": Azure.TENANT,
+        "azure.workload.identity/client-id": Azure.CLIENT,
+    }
+    await rig.account("decrypter", annotations)
+    azure = Azure()
+    context, certificate = azure.tls()
+    async with serving(azure, context):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        monkeypatch.setenv("AZURE_AUTHORITY_HOST", f"https://localhost:{azure.url.rpartition(':')[2]}")
+        master = MasterKey("azure_kv", {"vault_url": azure.url, "name": "one", "version": "v1"}, azure.wrap(DATA_KEY))
+        source = await rig.load(with_vault(rig), serviceAccountName="decrypter")
+        answer = (await source.services.answers([master]))[identity(master)]
+    certificate.unlink()
+    assert answer == DATA_KEY
+    assert account_of(azure.assertions[0]) == ObjectKey(rig.namespace, "decrypter")
+
+
 @pytest.mark.contract("KUS-127", "KUS-128")
 async def test_an_account_never_uses_what_the_controllers_may_do(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.create("ServiceAccount", "decrypter")
     aws = AWS()
     async with serving(aws):
         monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
@@ -192,7 +253,7 @@ async def test_an_account_never_uses_what_the_controllers_may_do(rig: Rig, monke
         master = MasterKey("kms", {"arn": KEY_ARN}, "AAAA")
         source = await rig.load(with_vault(rig), serviceAccountName="decrypter")
         told = (await source.services.answers([master]))[identity(master)]
-        assert "put credentials into the entry 'sops.aws-kms'" in str(told)
+        assert "invalid eks.amazonaws.com/role-arn annotation" in str(told)
         assert not aws.callers
         await rig.secret("keys", {"sops.aws-kms": str(AWS.CREDENTIALS)})
         source = await rig.load(with_vault(rig), serviceAccountName="decrypter", **REF)

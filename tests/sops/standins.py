@@ -22,7 +22,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["AWS", "GCP", "KEY_ARN", "RESOURCE", "ROLE_ARN", "Azure", "StandIn", "Vault", "sealed_for_vault", "serving"]
+__all__ = [
+    "AWS",
+    "GCP",
+    "KEY_ARN",
+    "RESOURCE",
+    "ROLE_ARN",
+    "Azure",
+    "StandIn",
+    "Vault",
+    "sealed",
+    "sealed_for_vault",
+    "serving",
+]
 
 _SECRET = AESGCM(b"stand-in for a key service: test")
 _NONCE = b"stand-in-123"
@@ -31,7 +43,7 @@ ROLE_ARN = "arn:aws:iam::123456789012:role/decrypter"
 RESOURCE = "projects/fluxkit/locations/global/keyRings/tests/cryptoKeys/one"
 
 
-def _seal(plain: bytes, bound: bytes = b"") -> bytes:
+def sealed(plain: bytes, bound: bytes = b"") -> bytes:
     return _SECRET.encrypt(_NONCE, plain, bound)
 
 
@@ -78,7 +90,7 @@ async def serving(standin: StandIn, tls: ssl.SSLContext | None = None) -> AsyncI
 
 def sealed_for_vault(plain: bytes) -> str:
     """A data key as :class:`Vault` encrypts it."""
-    return f"vault:v1:{base64.b64encode(_seal(plain)).decode()}"
+    return f"vault:v1:{base64.b64encode(sealed(plain)).decode()}"
 
 
 class Vault(StandIn):
@@ -122,9 +134,14 @@ class AWS(StandIn):
     def __init__(self) -> None:
         super().__init__()
         self.callers: list[str] = []
+        self.regions: list[str] = []
+        self.sessions: list[str] = []
+        self.tokens: list[str] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
+        if b"Action=AssumeRoleWithWebIdentity" in raw:
+            return self._assume(parse_qs(raw.decode()))
         if not self._signed(request, raw):
             return self._error("InvalidSignatureException", "the signature does not match")
         target = request.headers.get("X-Amz-Target", "")
@@ -135,7 +152,7 @@ class AWS(StandIn):
         if body.get("KeyId") != KEY_ARN:
             return self._error("NotFoundException", f"Key '{body.get('KeyId')}' does not exist")
         if target == "TrentService.Encrypt":
-            blob = _seal(base64.b64decode(body["Plaintext"]), bound)
+            blob = sealed(base64.b64decode(body["Plaintext"]), bound)
             return web.json_response({"CiphertextBlob": base64.b64encode(blob).decode(), "KeyId": KEY_ARN})
         plain = _open(base64.b64decode(body["CiphertextBlob"]), bound)
         if plain is None:
@@ -146,15 +163,16 @@ class AWS(StandIn):
         return web.json_response({"__type": code, "message": text}, status=400)
 
     def _assume(self, form: dict[str, list[str]]) -> web.StreamResponse:
-        assert form["Action"] == ["AssumeRole"]
+        (action,), (session,) = form["Action"], form["RoleSessionName"]
         assert form["RoleArn"] == [ROLE_ARN]
-        assert form["RoleSessionName"][0].startswith("sops@")
+        self.sessions.append(session)
+        self.tokens += form.get("WebIdentityToken", [])
         given = "".join(f"<{name}>{value}</{name}>" for name, value in self.ASSUMED.items())
         expires = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         return web.Response(
             content_type="text/xml",
-            text='<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
-            f"{given}<Expiration>{expires}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+            text=f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result><Credentials>'
+            f"{given}<Expiration>{expires}</Expiration></Credentials></{action}Result></{action}Response>",
         )
 
     def _signed(self, request: web.Request, body: bytes) -> bool:
@@ -167,6 +185,7 @@ class AWS(StandIn):
         fields = dict(part.strip().split("=", 1) for part in header.removeprefix("AWS4-HMAC-SHA256 ").split(","))
         access, _, region, service, _ = fields["Credential"].split("/")
         self.callers.append(access)
+        self.regions.append(region)
         known = {
             self.CREDENTIALS["aws_access_key_id"]: (self.CREDENTIALS["aws_secret_access_key"], None),
             self.ASSUMED["AccessKeyId"]: (self.ASSUMED["SecretAccessKey"], self.ASSUMED["SessionToken"]),
@@ -191,6 +210,7 @@ class GCP(StandIn):
         super().__init__()
         self._key = rsa.generate_private_key(65537, 2048)
         self.token = "ya29.test-token"
+        self.exchanged: list[str] = []
 
     def account(self) -> dict[str, str]:
         """The JSON key of a service account."""
@@ -207,6 +227,12 @@ class GCP(StandIn):
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
+        if request.path == "/v1/token":
+            self.exchanged.append(json.loads(raw)["subjectToken"])
+            return web.json_response({"access_token": "federated"})
+        if request.path.endswith(":generateAccessToken"):
+            assert request.headers["Authorization"] == "Bearer federated"
+            return web.json_response({"accessToken": self.token})
         if request.path == "/token":
             head, claims, signature = parse_qs(raw.decode())["assertion"][0].split(".")
             padded = signature + "=" * (-len(signature) % 4)
@@ -218,7 +244,7 @@ class GCP(StandIn):
         body = json.loads(raw)
         if request.path == f"/v1/{RESOURCE}:encrypt":
             return web.json_response(
-                {"ciphertext": base64.b64encode(_seal(base64.b64decode(body["plaintext"]))).decode()}
+                {"ciphertext": base64.b64encode(sealed(base64.b64decode(body["plaintext"]))).decode()}
             )
         if request.path != f"/v1/{RESOURCE}:decrypt":
             return web.json_response({"error": {"code": 404, "message": "no such key"}}, status=404)
@@ -238,6 +264,7 @@ class Azure(StandIn):
         super().__init__()
         self.key = rsa.generate_private_key(65537, 2048)
         self.token = "eyJ.test.token"
+        self.assertions: list[str] = []
         self.resource = "https://0.0.1"  # the domain, as it were, of 127.0.0.1
 
     def tls(self) -> tuple[ssl.SSLContext, Path]:
@@ -284,8 +311,9 @@ class Azure(StandIn):
             )
         if request.path.endswith("/oauth2/v2.0/token"):
             form = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
-            right = {"client_id": self.CLIENT, "scope": f"{self.resource}/.default"}
-            if form.items() < right.items() or form.get("client_secret") != "test-client-secret":
+            self.assertions += [form["client_assertion"]] if "client_assertion" in form else []
+            proven = form.get("client_secret") == "test-client-secret" or "client_assertion" in form
+            if not proven or (form["client_id"], form["scope"]) != (self.CLIENT, f"{self.resource}/.default"):
                 return web.json_response({"error": "invalid_client", "error_description": "wrong secret"}, status=401)
             return web.json_response({"access_token": self.token, "expires_in": 3600, "token_type": "Bearer"})
         if request.headers.get("Authorization") != f"Bearer {self.token}":

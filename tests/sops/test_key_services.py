@@ -18,7 +18,7 @@ from fluxkit.sops import Deferred, MasterKey, decrypt_file
 from fluxkit.sops.answers import decrypter, identity
 from fluxkit.sops.keyservices import KeyImportError, KeyMaterial, KeyServices, http
 from tests.sops.fixture import SECRET, Case, key
-from tests.sops.standins import AWS, GCP, KEY_ARN, RESOURCE, ROLE_ARN, Azure, StandIn, Vault, serving
+from tests.sops.standins import AWS, GCP, KEY_ARN, RESOURCE, ROLE_ARN, Azure, StandIn, Vault, sealed, serving
 
 DATA_KEY = bytes(range(32))
 
@@ -187,10 +187,8 @@ def aws_key(**fields: str) -> MasterKey:
 
 
 async def aws_wrapped(aws: AWS, **fields: str) -> MasterKey:
-    from tests.sops.standins import _seal
-
-    sealed = _seal(DATA_KEY, b'{"app": "tests"}')
-    return replace(aws_key(**fields), encrypted=base64.b64encode(sealed).decode())
+    blob = sealed(DATA_KEY, b'{"app": "tests"}')
+    return replace(aws_key(**fields), encrypted=base64.b64encode(blob).decode())
 
 
 @pytest.mark.contract("KUS-123", "KUS-129")
@@ -205,6 +203,8 @@ async def test_aws(monkeypatch: pytest.MonkeyPatch) -> None:
         assumed = await aws_wrapped(aws, role=ROLE_ARN)
         assert await answer(services, assumed) == DATA_KEY
         assert aws.callers[-2:] == ["AKIATEST", "ASIAROLE"]
+        assert set(aws.regions) == {"eu-west-1"}
+        assert aws.sessions[-1].startswith("sops@")
         other = replace(master, context={"app": "other"})
         assert "InvalidCiphertextException" in str(await answer(services, other))
         assert "no valid ARN" in str(await answer(services, replace(master, fields={"arn": "arn:aws:s3:::x"})))
@@ -219,12 +219,10 @@ async def test_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.contract("KUS-123")
 async def test_gcp(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.sops.standins import _seal
-
     gcp = GCP()
     async with serving(gcp):
         monkeypatch.setenv("SOPS_GCP_KMS_ENDPOINT", gcp.url)
-        encrypted = base64.b64encode(_seal(DATA_KEY)).decode()
+        encrypted = base64.b64encode(sealed(DATA_KEY)).decode()
         master = MasterKey("gcp_kms", {"resource_id": RESOURCE}, encrypted)
         services = KeyServices(material(sops__gcp_kms=orjson.dumps(gcp.account())))
         assert await answer(services, master) == DATA_KEY

@@ -14,16 +14,19 @@ from pathlib import Path
 from typing import Final
 
 from fluxkit.api import Kustomization
+from fluxkit.controllers.accounts import request_token
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.vault_login import VaultLogin
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NotFound
-from fluxkit.objects import GroupVersionKind, ObjectKey
+from fluxkit.objects import GroupVersionKind, ObjectKey, annotations_of
+from fluxkit.sops import MasterKeyError
 from fluxkit.sops.keyservices import KeyImportError, KeyMaterial, KeyServices
 
 __all__ = ["DecryptionKeysError", "KeySource", "load_key_source"]
 
 _SECRET: Final = GroupVersionKind("", "v1", "Secret")
+_SERVICE_ACCOUNT: Final = GroupVersionKind("", "v1", "ServiceAccount")
 
 
 class DecryptionKeysError(Exception):
@@ -67,7 +70,32 @@ async def load_key_source(
     if options.sops_vault_configmap:
         login = VaultLogin(client, ObjectKey(options.runtime_namespace, options.sops_vault_configmap), account).token
     digest = hashlib.sha256(repr((age, material.digest(), name)).encode()).hexdigest()
-    return KeySource(age, KeyServices(material, login, own_identity=account is None), digest)
+    return KeySource(age, KeyServices(material, login, account=_Account(client, account) if account else None), digest)
+
+
+class _Account:
+    """A ServiceAccount of the namespace of the Kustomization."""
+
+    def __init__(self, client: Client, key: ObjectKey) -> None:
+        self._client = client
+        self.name = key.name
+        self.namespace = key.namespace
+
+    async def annotations(self) -> Mapping[str, str]:
+        try:
+            found = await self._client.get(_SERVICE_ACCOUNT, self.name, self.namespace, metadata_only=True)
+        except KubeError as error:
+            raise MasterKeyError(f"failed to get service account '{self.namespace}/{self.name}': {error}") from error
+        return annotations_of(found)
+
+    async def token(self, audience: str) -> str:
+        account = ObjectKey(self.namespace, self.name)
+        try:
+            return (await request_token(self._client, account, [audience])).value
+        except KubeError as error:
+            raise MasterKeyError(
+                f"failed to create kubernetes token for service account '{account}': {error}"
+            ) from error
 
 
 async def _read(client: Client, key: ObjectKey, what: str) -> Mapping[str, bytes]:

@@ -5,6 +5,7 @@ Whom the token is for is what the vault asks for, as long as that belongs to the
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -77,6 +78,7 @@ def _credential(config: Mapping[str, Any] | None) -> "TokenCredential":
     """The order of fluxcd/kustomize-controller ``internal/sops/azkv/config.go``."""
     from azure.identity import (
         CertificateCredential,
+        ClientAssertionCredential,
         ClientSecretCredential,
         DefaultAzureCredential,
         ManagedIdentityCredential,
@@ -86,11 +88,13 @@ def _credential(config: Mapping[str, Any] | None) -> "TokenCredential":
         return DefaultAzureCredential()
     text = {name: str(value) for name, value in config.items() if value}
     common: dict[str, Any] = {}
-    if authority := text.get("authorityHost"):
+    if authority := text.get("authorityHost") or os.environ.get("AZURE_AUTHORITY_HOST"):
         host = urlsplit(authority).hostname or authority
         common = {"authority": authority, "disable_instance_discovery": not f".{host}".endswith(_MICROSOFT)}
     if "tenantId" in text and "clientId" in text:
         tenant, client = text["tenantId"], text["clientId"]
+        if "assertion" in text:
+            return ClientAssertionCredential(tenant, client, lambda: text["assertion"], **common)
         if "clientSecret" in text:
             return ClientSecretCredential(tenant, client, text["clientSecret"], **common)
         if "clientCertificate" in text:

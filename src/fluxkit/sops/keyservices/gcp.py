@@ -19,15 +19,18 @@ _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform", "https://www
 _WHERE: Final = "failed to decrypt sops data key with GCP KMS key"
 
 
-async def decrypt(key: MasterKey, account: Mapping[str, Any] | None) -> bytes:
-    """The data key; without a service account the machine's own is used. Raises :class:`MasterKeyError`."""
+async def decrypt(key: MasterKey, account: Mapping[str, Any] | None, token: str = "") -> bytes:
+    """The data key, by a token if one is given; without a service account the machine's own is used.
+
+    Raises :class:`MasterKeyError`.
+    """
     resource = key.fields.get("resource_id", "")
     if not _RESOURCE.fullmatch(resource):
         raise MasterKeyError(f'cannot create GCP KMS service: no valid resource ID found in "{resource}"')
     endpoint = os.environ.get("SOPS_GCP_KMS_ENDPOINT") or "https://cloudkms.googleapis.com"
     if "://" not in endpoint:
         endpoint = f"https://{endpoint}"
-    token = await in_thread(_token, account)
+    token = token or await in_thread(_token, account)
     url = f"{endpoint.rstrip('/')}/v1/{resource}:decrypt"
     answer = await ask("POST", url, {"ciphertext": key.encrypted}, {"Authorization": f"Bearer {token}"})
     if answer.status != 200:

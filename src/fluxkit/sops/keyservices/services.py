@@ -3,19 +3,18 @@
 import asyncio
 import os
 from collections.abc import Iterable
-from typing import Final, TypeVar
+from typing import Final
 
 from fluxkit.sops.answers import Answers, Identity, identity
 from fluxkit.sops.errors import MasterKeyError
 from fluxkit.sops.keyservices import aws, azure, gcp, vault
+from fluxkit.sops.keyservices.identity import Account, aws_credentials, azure_config, gcp_token
 from fluxkit.sops.keyservices.material import KeyMaterial
 from fluxkit.sops.keyservices.pgp import Keyring
 from fluxkit.sops.keyservices.threads import in_thread
 from fluxkit.sops.metadata import MasterKey
 
 __all__ = ["KeyServices"]
-
-T = TypeVar("T")
 
 _CONCURRENT: Final = 8
 _KEYS: Final = 1000
@@ -26,16 +25,20 @@ _SECONDS: Final = 60.0
 class KeyServices:
     """Answers with the given keys and credentials.
 
-    ``vault_token`` is asked where the material holds none. ``own_identity`` lets the clouds' services be asked with the
-    credentials of this machine where the material holds none.
+    ``vault_token`` is asked where the material holds none. So is ``account`` for the clouds; without one the
+    credentials of this machine are used.
     """
 
     def __init__(
-        self, material: KeyMaterial, vault_token: vault.TokenSource | None = None, *, own_identity: bool = True
+        self,
+        material: KeyMaterial,
+        vault_token: vault.TokenSource | None = None,
+        *,
+        account: Account | None = None,
     ) -> None:
         self._material = material
         self._vault_token = vault_token
-        self._own_identity = own_identity
+        self._account = account
         self._seats = asyncio.Semaphore(_CONCURRENT)
 
     async def answers(self, keys: Iterable[MasterKey]) -> Answers:
@@ -87,21 +90,32 @@ class KeyServices:
             case "hc_vault":
                 return await vault.decrypt(key, self._token_for)
             case "kms":
-                return await in_thread(aws.decrypt, key, self._credentials(self._material.aws, "sops.aws-kms"))
+                return await self._aws(key)
             case "gcp_kms":
-                return await gcp.decrypt(key, self._credentials(self._material.gcp, "sops.gcp-kms"))
+                return await self._gcp(key)
             case "azure_kv":
-                return await azure.decrypt(key, self._credentials(self._material.azure, "sops.azure-kv"))
+                return await self._azure(key)
         raise MasterKeyError(f"master keys of the kind {key.kind} are not supported")
 
-    def _credentials(self, given: T | None, entry: str) -> T | None:
-        if given is None and not self._own_identity:
-            # to use the controllers' own would give a tenant more than its ServiceAccount may do
-            raise MasterKeyError(
-                f"the identity of a ServiceAccount cannot be used here: put credentials into the entry '{entry}' of "
-                "the Secret that spec.decryption.secretRef names"
-            )
-        return given
+    # Credentials that were given come first, then the account, and the machine's own only where there is none: to use
+    # those for a tenant's account would give the tenant more than the account may do.
+
+    async def _aws(self, key: MasterKey) -> bytes:
+        credentials = self._material.aws
+        if credentials is None and self._account is not None:
+            credentials = await aws_credentials(self._account, key)
+        return await in_thread(aws.decrypt, key, credentials)
+
+    async def _gcp(self, key: MasterKey) -> bytes:
+        if self._material.gcp is None and self._account is not None:
+            return await gcp.decrypt(key, None, await gcp_token(self._account))
+        return await gcp.decrypt(key, self._material.gcp)
+
+    async def _azure(self, key: MasterKey) -> bytes:
+        config = self._material.azure
+        if config is None and self._account is not None:
+            config = await azure_config(self._account)
+        return await azure.decrypt(key, config)
 
     async def _token_for(self, address: str) -> str:
         if self._material.vault_token:
