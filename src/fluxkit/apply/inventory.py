@@ -6,6 +6,7 @@ identity has no version, so that moving an object to a newer API version is an u
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from fluxkit.apply.changeset import ChangeSet
 from fluxkit.apply.ordering import sorted_refs
@@ -34,6 +35,7 @@ def encode_id(ref: ObjectRef) -> str:
     return f"{ref.namespace}_{name}_{ref.gvk.group}_{ref.gvk.kind}"
 
 
+@lru_cache(maxsize=1 << 16)  # every run of a Kustomization reads its inventory several times
 def parse_id(entry_id: str, version: str) -> ObjectRef:
     """The reference of an inventory entry; raises :class:`InventoryError` on fewer than four fields.
 
