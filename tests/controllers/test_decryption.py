@@ -76,6 +76,12 @@ def test_the_format_comes_from_key_and_path(tmp_path: Path) -> None:
     assert found.read == {*found.files, "app/plain.yaml", "app/kustomization.yaml"}
 
 
+def test_the_root_of_a_source(tmp_path: Path) -> None:
+    write(tmp_path, kustomization_dot_yaml=generator("", "a.env, ./sub/b.env"), a_dot_env=Case("dotenv").encrypted)
+    write(tmp_path, sub__b_dot_env=Case("dotenv").encrypted)
+    assert set(decrypt(tmp_path, "").files) == {"a.env", "sub/b.env"}
+
+
 @pytest.mark.contract("KUS-116")
 def test_a_file_without_the_mark_of_its_format_is_left_alone(tmp_path: Path) -> None:
     write(

@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -60,6 +63,11 @@ async def assert_nothing_shown(fleet: Fleet) -> None:
     encoded = base64.b64encode(SECRET.encode()).decode()
     for secret in (SECRET, encoded, "AGE-SECRET-KEY-1"):
         assert secret not in shown
+    unpacked = Path(tempfile.gettempdir()) / f"fluxkit-{os.getuid()}"
+    assert unpacked.is_dir()
+    for path in unpacked.rglob("*"):
+        if path.is_file() and path.stat().st_size < 1_000_000:
+            assert SECRET.encode() not in path.read_bytes(), path
 
 
 def write_tree(fleet: Fleet) -> None:
