@@ -4,7 +4,6 @@ Upstream: helm/helm ``pkg/cmd/template.go``, ``install.go``, ``pkg/action/instal
 """
 
 import gc
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from fluxkit.cli import progress
 from fluxkit.cli.command import FluxCommand, flag, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import SLICE, OneOf
-from fluxkit.cli.helmflags import fetch, helm_errors, value_flags, value_options
+from fluxkit.cli.helmflags import chart_at, fetch, helm_errors, value_flags, value_options
 from fluxkit.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _template(settings: Settings, arguments: tuple[str, ...], flags: dict[str, A
         capabilities = capabilities.at(rendering.KubeVersion.parse(flags["kube_version"]))
     name, path = _name_and_path(arguments, flags)
     values = value_options(flags)
-    chart, given = _loaded(path), values.merge()
+    chart, given = chart_at(path.strip()), values.merge()
     _check(chart)
     release = rendering.ReleaseOptions(
         name, settings.namespace if "namespace" in settings.given else "default", is_upgrade=flags["is_upgrade"]
@@ -171,17 +170,6 @@ def _name(text: str) -> str:
         return Template("name-template").funcs(functions()).parse(text).execute(None)
     except TemplateError as problem:
         raise CommandError(str(problem)) from problem
-
-
-def _loaded(path: str) -> "Chart":
-    from fluxkit.helm.chart import load
-
-    path = path.strip()
-    if not os.path.exists(path):
-        if os.path.isabs(path) or path.startswith("."):
-            raise CommandError(f'path "{path}" not found')
-        raise CommandError(f'chart "{path}" not found: it must be a directory or an archive on this machine')
-    return load(path)
 
 
 def _check(chart: "Chart") -> None:

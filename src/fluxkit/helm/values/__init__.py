@@ -13,7 +13,7 @@ from fluxkit.helm.chart.valuesfile import load_values, merge_maps
 from fluxkit.helm.errors import ValuesError
 from fluxkit.helm.values.coalesce import coalesce_tables, coalesce_values, merge_tables, merge_values
 from fluxkit.helm.values.errors import SchemaError, SetError
-from fluxkit.helm.values.jsonschema import Fetch
+from fluxkit.helm.values.fetching import Fetch
 from fluxkit.helm.values.options import ValueOptions
 from fluxkit.helm.values.schema import schema_violations, validate_against_schema
 from fluxkit.helm.values.strvals import (

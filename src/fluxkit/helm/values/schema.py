@@ -5,13 +5,15 @@ Upstream: helm/helm ``pkg/chart/common/util/jsonschema.go``.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fluxkit.helm.chart.model import Chart
 from fluxkit.helm.values.errors import SchemaError
-from fluxkit.helm.values.jsonschema import Fetch, SchemaProblem, check, compile_schema
-from fluxkit.helm.values.jsonschema.compiling import Schema
+from fluxkit.helm.values.fetching import Fetch
 from fluxkit.template.values import type_name
+
+if TYPE_CHECKING:
+    from fluxkit.helm.values.jsonschema.compiling import Schema
 
 __all__ = ["schema_violations", "validate_against_schema"]
 
@@ -50,6 +52,8 @@ def _problems(chart: Chart, values: Mapping[str, Any], fetch: Fetch | None) -> s
 
 def schema_violations(data: bytes, values: Mapping[str, Any], *, fetch: Fetch | None = None) -> str:
     """What ``values`` violate of one schema, as text; also what is wrong with the schema. Empty if nothing."""
+    from fluxkit.helm.values.jsonschema import SchemaProblem, check  # most charts have no schema
+
     try:
         schema = _schema(data, fetch)
         found = check(schema, dict(values))
@@ -60,7 +64,9 @@ def schema_violations(data: bytes, values: Mapping[str, Any], *, fetch: Fetch | 
     return found.removeprefix(_HEADING) + "\n" if found else ""
 
 
-def _schema(data: bytes, fetch: Fetch | None) -> Schema:
+def _schema(data: bytes, fetch: Fetch | None) -> "Schema":
+    from fluxkit.helm.values.jsonschema import SchemaProblem, check, compile_schema
+
     try:
         return _compiled(data)
     except SchemaProblem:
@@ -70,5 +76,7 @@ def _schema(data: bytes, fetch: Fetch | None) -> Schema:
 
 
 @lru_cache(maxsize=32)
-def _compiled(data: bytes) -> Schema:
+def _compiled(data: bytes) -> "Schema":
+    from fluxkit.helm.values.jsonschema import check, compile_schema
+
     return compile_schema(data, check)

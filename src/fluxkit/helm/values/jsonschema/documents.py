@@ -1,12 +1,12 @@
 """Schema documents, what they are called, and what references between them mean."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote as percent_encoded
 from urllib.parse import unquote, urljoin
 
+from fluxkit.helm.values.fetching import Fetch
 from fluxkit.helm.values.jsonschema.drafts import DRAFT_2020, Draft, draft_of_url, metaschema_document, subschemas
 from fluxkit.helm.values.jsonschema.numbers import Number
 from fluxkit.template.errors import FunctionError
@@ -14,9 +14,6 @@ from fluxkit.template.quoting import quote
 from fluxkit.template.sprig.json import loads
 
 __all__ = ["Document", "Documents", "Fetch", "Place", "Resource", "SchemaProblem", "read_json", "url_text"]
-
-Fetch = Callable[[str], bytes]
-"""Gets a schema that another one refers to, by its absolute address. Raises OSError or ValueError."""
 
 _SAFE: Final = "/$&+:=@~"
 
