@@ -289,6 +289,22 @@ def build(root: Path, keys: DecryptionKeys | None = KEYS) -> Manifests:
     return build_manifests(BuildRequest(root=root, path="app", spec=spec(), decryption=keys))
 
 
+@pytest.mark.contract("KUS-364")
+def test_errors_of_the_build_quote_nothing_decrypted(tmp_path: Path) -> None:
+    """A patch that is encrypted as a whole, and whose content is wrong in a way that is told with what is wrong."""
+    patch = f"- op: replace\n  path: /data/a\n  value: 1\n- op: {SECRET}\n  path: /data/a\n".encode()
+    encrypted = encrypt_file(patch, Format.BINARY, [[age_owner("age.agekey")]])
+    write(
+        tmp_path,
+        app__kustomization_dot_yaml="resources: [a.yaml]\npatches: [{path: patch, target: {kind: ConfigMap}}]\n",
+        app__a_dot_yaml="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n",
+        app__patch=encrypted,
+    )
+    with pytest.raises(BuildFailed, match="<redacted>") as caught:
+        build(tmp_path)
+    assert SECRET not in str(caught.value)
+
+
 def test_a_build_depends_on_what_it_decrypts(tmp_path: Path) -> None:
     write(tmp_path, app__kustomization_dot_yaml=generator("", "a.env"), app__a_dot_env=Case("dotenv").encrypted)
     manifests = build(tmp_path)

@@ -10,6 +10,7 @@ Which files and fields are decrypted, in which format, and the texts of errors f
 import base64
 import binascii
 import posixpath
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ __all__ = ["DecryptedSources", "DecryptionFailed", "DecryptionKeys", "decrypt_ob
 _KUSTOMIZATION_FILES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _DECRYPT_KEY: Final = "kustomize.toolkit.fluxcd.io/decrypt"
 _MAX_BYTES: Final = 5 << 20
+_WORD: Final = re.compile(rb"[^\s=:,'\"\[\]{}]+")
+_SHORTEST_SECRET: Final = 4
 
 
 class DecryptionFailed(Exception):
@@ -58,6 +61,16 @@ class DecryptedSources:
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
     read: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
+
+    def redacted(self, text: str, root: Path) -> str:
+        """A message of the build without what only decryption has brought to light."""
+        for path, plain in self.files.items():
+            encrypted = (root / path).read_bytes()
+            lines = {line.strip() for line in plain.splitlines()}
+            for part in sorted(lines | set(_WORD.findall(plain)), key=len, reverse=True):
+                if len(part) >= _SHORTEST_SECRET and part not in encrypted:
+                    text = text.replace(part.decode("utf-8", "replace"), "<redacted>")
+        return text
 
 
 class _NoDirectory(Exception):

@@ -102,7 +102,7 @@ def build_manifests(request: BuildRequest) -> Manifests:
         try:
             result = kustomize_build(request.root / request.path, options)
         except KustomizeError as error:
-            text = _located(error, request.root)
+            text = sources.redacted(_located(error, request.root), request.root)
             scanned = _undecodable(text, request.path) if not overlay.files else ""
             raise BuildFailed(scanned or f"kustomize build failed: {text}") from None
     objects = list(result)
