@@ -133,6 +133,8 @@ class _Walk:
         name = part.removesuffix("[]")
         if not name:
             raise KustomizeError("cannot set or create an empty field name")
+        if name == "*":
+            raise KustomizeError("fieldName: *: wildcard is not supported in PathGetter")
         last = position + 1 == len(self.parts)
         create = self.create if name == part else ""
         field = node.get(name)

@@ -62,6 +62,9 @@ def _escaped_unicode() -> re.Pattern[str]:
 
 def escaped(text: str) -> str:
     """What stands between double quotes for a string."""
+    if text.startswith("\ufeff"):
+        # go-yaml looks for the mark where the text begins, whichever character it is at.
+        return "".join(_ESCAPES.get(character) or _code(character) for character in text)
     return (_ESCAPED_ASCII if text.isascii() else _escaped_unicode()).sub(_escape, text)
 
 
@@ -223,9 +226,10 @@ def _key(key: str) -> str | None:
 
 def _escape(match: re.Match[str]) -> str:
     character = match[0]
-    known = _ESCAPES.get(character)
-    if known is not None:
-        return known
+    return _ESCAPES.get(character) or _code(character)
+
+
+def _code(character: str) -> str:
     code = ord(character)
     if code <= 0xFF:
         return f"\\x{code:02X}"

@@ -14,6 +14,8 @@ from fluxkit.template.values import GoNamed, GoObject, Int64, wrap_int64
 __all__ = ["LOCAL", "UTC_ZONE", "Location", "Time", "civil_seconds", "fixed_zone", "load_location"]
 
 _DAY: Final = 86_400
+_CYCLE: Final = 146_097 * _DAY
+"""Four hundred years, after which the calendar repeats, weekdays included."""
 _YEAR_ONE: Final = -62_135_596_800
 """Unix seconds of the zero time, January 1 of the year 1."""
 
@@ -89,8 +91,9 @@ def load_location(name: str) -> Location:
         raise unknown from None
 
     def offset_at(seconds: int) -> tuple[int, str]:
-        # The years that datetime knows; the rules before and after them do not change.
-        bounded = min(max(seconds, -62_000_000_000), 253_000_000_000)
+        # The years that datetime knows; the rules before and after them do not change, and the calendar repeats.
+        beyond = -(-max(seconds - 253_000_000_000, 0) // _CYCLE)
+        bounded = max(seconds - beyond * _CYCLE, -62_000_000_000)
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=bounded)
         local = moment.astimezone(zone)
         offset = local.utcoffset()

@@ -300,6 +300,9 @@ class _Scanner:
         self._at += 1
 
     def _run_of_digits(self, context: str) -> None:
+        if self._at >= len(self._text):
+            # Go's scanner is given a space at the end, which only states that allow one take.
+            raise FunctionError(f"invalid character ' ' {context}")
         if self._peek() not in "0123456789":
             self._fail(context)
         while self._at < len(self._text) and self._text[self._at] in "0123456789":

@@ -80,7 +80,7 @@ def _as_mapping(value: Any) -> Mapping[str, Any] | None:
 def _mapping(mapping: Mapping[str, Any], indent: str, lead: str, out: list[str], depth: int) -> None:
     for key in sorted(mapping, key=cmp_to_key(_order)):
         value = mapping[key]
-        if len(to_bytes(key)) > _LONGEST_SIMPLE_KEY or _BREAK(key) or "\x85" in key:
+        if len(to_bytes(key)) > _LONGEST_SIMPLE_KEY or _BREAK(key) or "\x85" in key or "\r" in key:
             out.append(f"{lead}? {_string(key, indent + '  ')}".removesuffix("\n") + "\n")
             _item(value, indent, f"{indent}:", out, depth)
         else:

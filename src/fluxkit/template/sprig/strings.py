@@ -103,7 +103,11 @@ def _repeat(count: int, text: str) -> str:
 
 def _cut(data: bytes, start: int, end: int) -> str:
     if not 0 <= start <= end <= len(data):
-        raise FunctionError(f"runtime error: slice bounds out of range [{start}:{end}] with length {len(data)}")
+        if end < 0:
+            bounds = f"[:{end}]"
+        else:
+            bounds = f"[:{end}] with length {len(data)}" if end > len(data) else f"[{start}:{end}]"
+        raise FunctionError(f"runtime error: slice bounds out of range {bounds}")
     return from_bytes(data[start:end])
 
 
