@@ -240,6 +240,16 @@ def test_an_object_that_was_changed_after_encryption() -> None:
     assert plain["metadata"]["labels"] == {"added": "true"}
 
 
+def test_what_json_cannot_hold() -> None:
+    plain = b"a: .inf\nb: 2024-02-29\nc: 1.0\nd: null\n"
+    encrypted = encrypt_file(plain, Format.YAML, [[age_owner("age.agekey")]])
+    with pytest.raises(SopsError, match=r"unsupported value: \+Inf"):
+        decrypt_object(kubernetes_yaml.load(encrypted), age_keys("age.agekey"))
+    encrypted = encrypt_file(plain.replace(b".inf", b"1e400"), Format.YAML, [[age_owner("age.agekey")]])
+    found = decrypt_object(kubernetes_yaml.load(encrypted), age_keys("age.agekey"))
+    assert found == {"a": "1e400", "b": "2024-02-29T00:00:00Z", "c": 1, "d": None}
+
+
 @pytest.mark.parametrize("name", ["encrypted-comment-regex", "unencrypted-comment-regex"])
 def test_comment_rules_work_where_comments_are_gone(name: str) -> None:
     case = Case(name)

@@ -66,7 +66,7 @@ def branches(values: st.SearchStrategy[object]) -> st.SearchStrategy[Branch]:
 TREES = branches(st.recursive(SCALARS, lambda each: st.lists(each, max_size=3) | branches(each), max_leaves=12))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TREES)
 def test_values_survive(branch: Branch) -> None:
     (found,) = yaml.load(yaml.dump([branch]))

@@ -1,6 +1,7 @@
 """Decrypting and encrypting a file, or an object that was one, as a whole."""
 
 import base64
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from fluxkit.sops.keys import Decrypter, Deferred, data_key
 from fluxkit.sops.metadata import MasterKey, Metadata, extract_metadata
 from fluxkit.sops.rules import Rules
 from fluxkit.sops.tree import Branch, Document, decrypt_document, encrypt_document
-from fluxkit.sops.values import Timestamp, encode_text
+from fluxkit.sops.values import Timestamp, encode_text, float_text
 from fluxkit.yaml.scalars import json_number
 
 __all__ = ["FORMAT_VERSION", "Encrypter", "decrypt_file", "decrypt_object", "encrypt_file"]
@@ -119,6 +120,8 @@ def _json(value: Any) -> Any:
         case list():
             return [_json(each) for each in value]
         case float():
+            if not math.isfinite(value):
+                raise SopsError(f"Error marshaling to json: json: unsupported value: {float_text(value)}")
             return json_number(value)
         case bytes():
             return base64.b64encode(value).decode()
