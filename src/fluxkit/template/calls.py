@@ -29,20 +29,17 @@ _LARGE = 4096
 """Results up to this size are not worth counting: what makes many of them takes as many steps."""
 
 
-class Argument:
+class Argument(Site):
     """An argument as written: how to evaluate it, and what its errors point at."""
 
-    __slots__ = ("code", "found", "node", "site", "value_site")
+    __slots__ = ("code", "found")
 
     def __init__(
-        self, node: nodes.Node, code: Code | None, site: Site, value_site: Site, found: Callable[[Frame], bool]
+        self, tree: nodes.Tree, node: nodes.Node, base: int, code: Code | None, found: Callable[[Frame], bool]
     ) -> None:
-        self.node = node
+        super().__init__(tree, node, base)
         self.code = code
         """None for a constant."""
-        self.site = site
-        self.value_site = value_site
-        """The node that was evaluated last when the value is checked; Go's messages name that one."""
         self.found = found
         """Whether a None is a nil that was found (see :func:`~fluxkit.template.arguments.converted`)."""
 
@@ -58,7 +55,8 @@ class Argument:
             if isinstance(self.node, nodes.Pipe | nodes.Dot):
                 return code
             return lambda run, frame, dot: None if (value := code(run, frame, dot)) is INVALID else value
-        site, found = self.value_site, self.found
+        # Go's messages name the node that was evaluated last when the value is checked.
+        site, found = Site(self.tree, self.node, self.base, True), self.found
         if parameter == "string":
 
             def text(run: Execution, frame: Frame, dot: Any) -> Any:
@@ -70,7 +68,7 @@ class Argument:
 
     def _constant(self, parameter: str) -> Code:
         try:
-            value = literal(self.node, parameter, self.site)
+            value = literal(self.node, parameter, self)
         except ExecError as problem:
             message = problem
 

@@ -509,7 +509,7 @@ class _Compiler:
     def _argument(self, node: nodes.Node) -> Argument:
         constant = isinstance(node, nodes.Bool | nodes.String | nodes.Number | nodes.Nil)
         code = None if constant else self._operand(node, INVALID)
-        return Argument(node, code, self._at(node), self._after(node), self._finds_nil(node))
+        return Argument(self._tree, node, self._base, code, self._finds_nil(node))
 
     def _finds_nil(self, node: nodes.Node) -> Callable[[Frame], bool]:
         """Whether a None that ``node`` gives is a nil out of a container."""

@@ -93,18 +93,18 @@ class Site:
     turns out not to fit only afterwards. (After an ``and`` or ``or`` that stopped early, this names its last argument.)
     """
 
-    __slots__ = ("_base", "_evaluated", "_node", "_tree")
+    __slots__ = ("base", "evaluated", "node", "tree")
 
     def __init__(self, tree: nodes.Tree, node: nodes.Node, base: int, evaluated: bool = False) -> None:
-        self._tree = tree
-        self._node = node
-        self._base = base
-        self._evaluated = evaluated
+        self.tree = tree
+        self.node = node
+        self.base = base
+        self.evaluated = evaluated
 
     def error(self, problem: str) -> ExecError:
-        node = _last(self._node) if self._evaluated else self._node
-        location = self._tree.location(self._base + node.position)
-        return ExecError(f"template: {location}: executing {quote(self._tree.name)} at <{node}>: {problem}")
+        node = _last(self.node) if self.evaluated else self.node
+        location = self.tree.location(self.base + node.position)
+        return ExecError(f"template: {location}: executing {quote(self.tree.name)} at <{node}>: {problem}")
 
 
 def _last(node: nodes.Node) -> nodes.Node:

@@ -21,6 +21,9 @@ _SPACES: Final = " \t\r\n"
 # Possessive throughout: a text without an end costs one look.
 _ACTION: Final = re.compile(r"""\{\{(-(?=[ \t\r\n]))?+((?:[^"'`{}]++|"(?:[^"\\\n]|\\[^\n])*+"|`[^`]*+`)*+)\}\}""")
 _COMMENT: Final = re.compile(r"\{\{(?:-[ \t\r\n])?+/\*(?:[^*]++|\*(?!/))*+\*/([ \t\r\n]-)?+\}\}")
+_PLAIN: Final = Kind.LEFT_DELIM
+_END: Final = Kind.END
+_BRANCHES: Final = frozenset((Kind.IF, Kind.RANGE, Kind.WITH))
 _MAX_NESTING: Final = 500
 _MAX_KEPT: Final = 20_000
 
@@ -120,31 +123,33 @@ class _Reader:
         for used in head.uses:
             if used not in self._variables:
                 raise _Unusual
+        kind = head.kind
+        if kind is _PLAIN:
+            assert head.pipe is not None
+            self._open[-1].items.append(nodes.Action(head.position, head.pipe, base))
+            if head.declares:
+                self._variables += head.declares
+        elif kind is _END:
+            self._end()
+        elif kind in _BRANCHES:
+            self._branch(head, base, len(self._variables))
+        else:
+            self._rarer(head, base)
+
+    def _rarer(self, head: Head, base: int) -> None:
         match head.kind:
-            case Kind.END:
-                self._end()
             case Kind.ELSE:
                 self._else(head, base)
-            case Kind.IF | Kind.RANGE | Kind.WITH:
-                self._branch(head, base, len(self._variables))
             case Kind.DEFINE:
                 self._define(head)
-            case Kind.BREAK | Kind.CONTINUE:
+            case Kind.TEMPLATE:
+                self._variables += head.declares
+                self._open[-1].items.append(nodes.TemplateCall(head.position, head.name, head.pipe, base))
+            case _:
                 if not self._range_depth:
                     raise _Unusual
                 kind = nodes.Break if head.kind is Kind.BREAK else nodes.Continue
                 self._open[-1].items.append(kind(base + head.position))
-            case Kind.TEMPLATE:
-                self._variables += head.declares
-                call = nodes.TemplateCall(head.position, head.name, head.pipe)
-                call.base = base
-                self._open[-1].items.append(call)
-            case _:
-                assert head.pipe is not None
-                self._variables += head.declares
-                action = nodes.Action(head.position, head.pipe)
-                action.base = base
-                self._open[-1].items.append(action)
 
     def _head(self, content: str) -> Head:
         head = read_action(content, self._functions)
@@ -163,8 +168,7 @@ class _Reader:
         self._variables += head.declares
         body = nodes.ListNode(0)
         keyword = {Kind.IF: "if", Kind.RANGE: "range"}.get(head.kind, "with")
-        branch = nodes.Branch(head.pipe.position, keyword, head.pipe, body, None)
-        branch.base = base
+        branch = nodes.Branch(head.pipe.position, keyword, head.pipe, body, None, base)
         self._open[-1].items.append(branch)
         self._range_depth += head.kind is Kind.RANGE
         self._open.append(_Open(body.nodes, branch, visible, chained=chained))
