@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from fluxkit.api import Kustomization
 from fluxkit.controllers.accounts import account_of, own_account
 from fluxkit.controllers.decryption_keys import DecryptionKeysError, KeySource, load_key_source
 from fluxkit.controllers.options import ControllersOptions, OptionsError
+from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.kube import Client, ClusterConfig
 from fluxkit.objects import ObjectKey
 from fluxkit.sops import MasterKey
@@ -54,9 +56,11 @@ class Rig:
         encoded = {entry: base64.b64encode(value.encode()).decode() for entry, value in data.items()}
         await self.create("Secret", name, data=encoded)
 
-    async def load(self, options: ControllersOptions | None = None, **decryption: Any) -> KeySource:
+    async def load(
+        self, options: ControllersOptions | None = None, cache: TokenCache | None = None, **decryption: Any
+    ) -> KeySource:
         options = options or ControllersOptions(runtime_namespace=self.namespace)
-        found = await load_key_source(self.client, kustomization(self.namespace, **decryption), options)
+        found = await load_key_source(self.client, kustomization(self.namespace, **decryption), options, cache)
         assert found is not None
         return found
 
@@ -145,6 +149,24 @@ async def test_vault_by_a_service_account(rig: Rig, by_default: bool) -> None:
     assert account_of(login["jwt"]) == ObjectKey(rig.namespace, "decrypter")
     claims = login["jwt"].split(".")[1]
     assert vault.url in base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)).decode()
+
+
+@pytest.mark.contract("KUS-345", "KUS-346")
+async def test_tokens_are_kept_and_counted(rig: Rig) -> None:
+    await rig.create("ServiceAccount", "decrypter")
+    registry = CollectorRegistry()
+    cache = TokenCache(registry)
+    async with vault_for(rig) as vault:
+        master = await wrapped(vault)
+        for _ in range(2):
+            source = await rig.load(with_vault(rig), cache, serviceAccountName="decrypter")
+            assert (await source.services.answers([master]))[identity(master)] == DATA_KEY
+        first, second = vault.logins
+    assert first["jwt"] == second["jwt"]
+    labels = {"kind": "Kustomization", "name": "app", "namespace": rig.namespace, "operation": "decrypt_with_vault"}
+    for event in ("cache_miss", "cache_hit"):
+        count = registry.get_sample_value("gotk_token_cache_events_total", {**labels, "event_type": event})
+        assert count == 1
 
 
 @pytest.mark.contract("KUS-131")

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import orjson
 
-from fluxkit.controllers.tokencache import Token
+from fluxkit.controllers.tokencache import Token, TokenCache, TokenUser
 from fluxkit.kube import Client
 from fluxkit.kube.config import SERVICE_ACCOUNT_DIR
 from fluxkit.objects import ObjectKey
 
-__all__ = ["account_of", "own_account", "request_token"]
+__all__ = ["AccountTokens", "account_of", "own_account", "request_token"]
 
 
 def account_of(token: str) -> ObjectKey:
@@ -35,6 +35,26 @@ def own_account(directory: Path = SERVICE_ACCOUNT_DIR) -> ObjectKey:
         return account_of((directory / "token").read_text())
     except OSError:
         raise ValueError("the controllers have no ServiceAccount of their own here") from None
+
+
+class AccountTokens:
+    """Tokens of an account that one object uses, from the cache as long as they hold."""
+
+    def __init__(self, client: Client, cache: TokenCache | None, user: ObjectKey) -> None:
+        self._client = client
+        self._cache = cache
+        self._user = user
+
+    async def get(self, account: ObjectKey, audience: str, operation: str) -> str:
+        """``operation`` is what the metrics call the use, such as ``decrypt_with_vault``. Raises KubeError."""
+
+        async def issue() -> Token:
+            return await request_token(self._client, account, (audience,))
+
+        if self._cache is None:
+            return (await issue()).value
+        user = TokenUser("Kustomization", self._user, operation)
+        return (await self._cache.get((account, (audience,)), user, issue)).value
 
 
 async def request_token(client: Client, account: ObjectKey, audiences: Sequence[str]) -> Token:

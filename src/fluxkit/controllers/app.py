@@ -206,8 +206,8 @@ class _Process:
                 on_takeover=lambda owner, ref, other: taken_over(owner, ref, other),
             )
         )
-        builder = Builder(self._client, workers, options)
         tokens = TokenCache(self._manager.metrics.registry)
+        builder = Builder(self._client, workers, options, tokens)
         targets = Targets(
             self._client,
             ClusterTokens(

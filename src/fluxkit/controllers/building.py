@@ -19,6 +19,7 @@ from fluxkit.controllers.decryption import DecryptionKeys, is_exempt
 from fluxkit.controllers.decryption_keys import DecryptionKeysError, KeySource, load_key_source
 from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
 from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.controllers.variables import VariablesError, load_variables
 from fluxkit.kube import Client
 from fluxkit.objects import Object, gvk_of, subject
@@ -55,8 +56,11 @@ class Build:
 class Builder:
     """Builds Kustomizations. Its methods raise :class:`StepFailed`."""
 
-    def __init__(self, client: Client, workers: WorkerPool, options: ControllersOptions) -> None:
+    def __init__(
+        self, client: Client, workers: WorkerPool, options: ControllersOptions, tokens: TokenCache | None = None
+    ) -> None:
         self._client = client
+        self._tokens = tokens
         self._workers = workers
         self._options = options
 
@@ -78,7 +82,7 @@ class Builder:
         """Reads what the build needs from the cluster."""
         try:
             variables = await load_variables(self._client, kustomization)
-            keys = await load_key_source(self._client, kustomization, self._options)
+            keys = await load_key_source(self._client, kustomization, self._options, self._tokens)
         except (VariablesError, DecryptionKeysError) as error:
             raise StepFailed("BuildFailed", str(error)) from error
         parts = [encode_part(kustomization.spec), variables, self._strict, keys.digest if keys else ""]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers.accounts import request_token
+from fluxkit.controllers.accounts import AccountTokens
 from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.controllers.vault_login import VaultLogin
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NotFound
@@ -26,6 +27,8 @@ from fluxkit.sops.keyservices import KeyImportError, KeyMaterial, KeyServices
 __all__ = ["DecryptionKeysError", "KeySource", "load_key_source"]
 
 _SECRET: Final = GroupVersionKind("", "v1", "Secret")
+_OWN: Final = "sops decryption Secret"
+_SHARED: Final = "sops SOPS age decryption Secret"
 _SERVICE_ACCOUNT: Final = GroupVersionKind("", "v1", "ServiceAccount")
 
 
@@ -43,41 +46,57 @@ class KeySource:
 
 
 async def load_key_source(
-    client: Client, kustomization: Kustomization, options: ControllersOptions
+    client: Client, kustomization: Kustomization, options: ControllersOptions, cache: TokenCache | None = None
 ) -> KeySource | None:
     """None for a Kustomization without decryption. Raises :class:`DecryptionKeysError`."""
     decryption = kustomization.spec.decryption
     if decryption is None:
         return None
-    namespace = kustomization.metadata.namespace
-    material = KeyMaterial()
-    if decryption.secret_ref is not None:
-        key = ObjectKey(namespace, decryption.secret_ref.name)
-        data = await _read(client, key, "sops decryption Secret")
-        material = _imported(data, key, "sops decryption Secret")
-    elif options.sops_age_secret:
-        key = ObjectKey(options.runtime_namespace, options.sops_age_secret)
-        data = await _read(client, key, "sops SOPS age decryption Secret")
-        material = _imported(data, key, "sops SOPS age decryption Secret", age_only=True)
+    material = await _material(client, kustomization, options)
     age = material.age or await asyncio.to_thread(_environment_keys)
-    name = decryption.service_account_name or options.default_decryption_service_account
-    account = ObjectKey(namespace, name) if name else None
-    if account is not None and not options.gate("ObjectLevelWorkloadIdentity"):
+    tokens = AccountTokens(client, cache, kustomization.key)
+    account = _account(kustomization, options)
+    login = None
+    if options.sops_vault_configmap:
+        config_map = ObjectKey(options.runtime_namespace, options.sops_vault_configmap)
+        login = VaultLogin(client, tokens, config_map, account).token
+    services = KeyServices(material, login, account=_Account(client, tokens, account) if account else None)
+    digest = hashlib.sha256(repr((age, material.digest(), account)).encode()).hexdigest()
+    return KeySource(age, services, digest)
+
+
+async def _material(client: Client, kustomization: Kustomization, options: ControllersOptions) -> KeyMaterial:
+    """What the Secret of the Kustomization holds, or that for all."""
+    decryption = kustomization.spec.decryption
+    if decryption is not None and decryption.secret_ref is not None:
+        key = ObjectKey(kustomization.metadata.namespace, decryption.secret_ref.name)
+        return _imported(await _read(client, key, _OWN), key, _OWN)
+    if options.sops_age_secret:
+        key = ObjectKey(options.runtime_namespace, options.sops_age_secret)
+        return _imported(await _read(client, key, _SHARED), key, _SHARED, age_only=True)
+    return KeyMaterial()
+
+
+def _account(kustomization: Kustomization, options: ControllersOptions) -> ObjectKey | None:
+    """The ServiceAccount as which key services are asked; None for the controllers' own identity."""
+    decryption = kustomization.spec.decryption
+    name = (decryption.service_account_name if decryption else "") or options.default_decryption_service_account
+    if not name:
+        return None
+    account = ObjectKey(kustomization.metadata.namespace, name)
+    if not options.gate("ObjectLevelWorkloadIdentity"):
         raise DecryptionKeysError(
             f"the ServiceAccount '{account}' cannot be used: the feature gate ObjectLevelWorkloadIdentity is off"
         )
-    login = None
-    if options.sops_vault_configmap:
-        login = VaultLogin(client, ObjectKey(options.runtime_namespace, options.sops_vault_configmap), account).token
-    digest = hashlib.sha256(repr((age, material.digest(), name)).encode()).hexdigest()
-    return KeySource(age, KeyServices(material, login, account=_Account(client, account) if account else None), digest)
+    return account
 
 
 class _Account:
     """A ServiceAccount of the namespace of the Kustomization."""
 
-    def __init__(self, client: Client, key: ObjectKey) -> None:
+    def __init__(self, client: Client, tokens: AccountTokens, key: ObjectKey) -> None:
         self._client = client
+        self._tokens = tokens
         self.name = key.name
         self.namespace = key.namespace
 
@@ -88,10 +107,10 @@ class _Account:
             raise MasterKeyError(f"failed to get service account '{self.namespace}/{self.name}': {error}") from error
         return annotations_of(found)
 
-    async def token(self, audience: str) -> str:
+    async def token(self, audience: str, operation: str) -> str:
         account = ObjectKey(self.namespace, self.name)
         try:
-            return (await request_token(self._client, account, [audience])).value
+            return await self._tokens.get(account, audience, operation)
         except KubeError as error:
             raise MasterKeyError(
                 f"failed to create kubernetes token for service account '{account}': {error}"

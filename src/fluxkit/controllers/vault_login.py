@@ -8,7 +8,7 @@ import asyncio
 from typing import Any, Final
 
 from fluxkit import yaml
-from fluxkit.controllers.accounts import account_of, own_account, request_token
+from fluxkit.controllers.accounts import AccountTokens, account_of, own_account
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError
 from fluxkit.objects import GroupVersionKind, ObjectKey
@@ -27,8 +27,9 @@ class VaultLogin:
     The Kubernetes token is that of ``account``, by default the controllers' own; the role follows from its subject.
     """
 
-    def __init__(self, client: Client, config_map: ObjectKey, account: ObjectKey | None) -> None:
+    def __init__(self, client: Client, tokens: AccountTokens, config_map: ObjectKey, account: ObjectKey | None) -> None:
         self._client = client
+        self._account_tokens = tokens
         self._config_map = config_map
         self._account = account
         self._paths: dict[str, str] | None = None
@@ -54,11 +55,11 @@ class VaultLogin:
             account = self._account
             if account is None:
                 account = await asyncio.to_thread(own_account)
-            token = await request_token(self._client, account, [address])
-            subject = account_of(token.value)
+            token = await self._account_tokens.get(account, address, "decrypt_with_vault")
+            subject = account_of(token)
         except (KubeError, ValueError) as error:
             raise MasterKeyError(f"failed to issue Kubernetes token for Vault authentication: {error}") from error
-        return await vault.login(address, path, f"{subject.namespace}_{subject.name}", token.value)
+        return await vault.login(address, path, f"{subject.namespace}_{subject.name}", token)
 
     async def _load(self) -> dict[str, str]:
         where = f"Vault ConfigMap '{self._config_map}'"

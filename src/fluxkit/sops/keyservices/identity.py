@@ -37,8 +37,8 @@ class Account(Protocol):
 
     async def annotations(self) -> Mapping[str, str]: ...
 
-    async def token(self, audience: str) -> str:
-        """A Kubernetes token that the audience accepts."""
+    async def token(self, audience: str, operation: str) -> str:
+        """A Kubernetes token that the audience accepts; ``operation`` tells what for (``decrypt_with_aws``)."""
 
 
 async def _annotation(account: Account, name: str, pattern: re.Pattern[str] | None = None) -> str:
@@ -55,7 +55,7 @@ async def aws_credentials(account: Account, key: MasterKey) -> Mapping[str, str]
     role = await _annotation(account, "eks.amazonaws.com/role-arn", _ROLE)
     region = aws.region_of(key)
     session = f"{account.name}.{account.namespace}.{region}.fluxcd.io"
-    token = await account.token("sts.amazonaws.com")
+    token = await account.token("sts.amazonaws.com", "decrypt_with_aws")
     return await in_thread(aws.assume_with_token, role, session, region, token)
 
 
@@ -64,7 +64,7 @@ async def azure_config(account: Account) -> dict[str, Any]:
     return {
         "tenantId": await _annotation(account, "azure.workload.identity/tenant-id"),
         "clientId": await _annotation(account, "azure.workload.identity/client-id"),
-        "assertion": await account.token("api://AzureADTokenExchange"),
+        "assertion": await account.token("api://AzureADTokenExchange", "decrypt_with_azure"),
     }
 
 
@@ -78,7 +78,7 @@ async def gcp_token(account: Account) -> str:
         "scope": _GOOGLE_SCOPE,
         "requestedTokenType": "urn:ietf:params:oauth:token-type:access_token",
         "subjectTokenType": "urn:ietf:params:oauth:token-type:jwt",
-        "subjectToken": await account.token(audience),
+        "subjectToken": await account.token(audience, "decrypt_with_gcp"),
     }
     federated = _text(await ask("POST", _GOOGLE_STS, body, {}), "access_token")
     if "iam.gke.io/gcp-service-account" not in await account.annotations():
