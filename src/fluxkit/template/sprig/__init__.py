@@ -17,7 +17,9 @@ Upstream: Masterminds/sprig v3.3.0, helm/helm ``pkg/engine/funcs.go``.
 import os
 import time
 from collections.abc import Callable
+from typing import Any, Final
 
+from fluxkit.template.errors import FunctionError
 from fluxkit.template.functions import Function
 from fluxkit.template.sprig import (
     certificates,
@@ -44,7 +46,23 @@ from fluxkit.template.sprig import (
 from fluxkit.template.sprig.gotime import LOCAL, Time
 from fluxkit.template.sprig.randomness import RandomBytes
 
-__all__ = ["RandomBytes", "functions"]
+__all__ = ["RandomBytes", "functions", "hermetic_functions"]
+
+_HELMS_OWN: Final = frozenset(
+    (
+        "toYaml", "mustToYaml", "toYamlPretty", "fromYaml", "fromYamlArray", "toToml", "mustToToml", "fromToml",
+        "fromJsonArray", "mustToDuration", "durationSeconds", "durationMilliseconds", "durationMicroseconds",
+        "durationNanoseconds", "durationMinutes", "durationHours", "durationDays", "durationWeeks", "durationRoundTo",
+        "durationTruncateTo",
+    )
+)  # fmt: skip
+_NOT_REPEATABLE: Final = frozenset(
+    (
+        "date", "dateInZone", "date_in_zone", "date_modify", "dateModify", "now", "htmlDate", "htmlDateInZone",
+        "randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes", "uuidv4", "getHostByName",
+    )
+)  # fmt: skip
+"""What sprig itself takes out of its hermetic set, besides the functions that read the environment."""
 
 
 def functions(*, now: Callable[[], int] = time.time_ns, random: RandomBytes = os.urandom) -> dict[str, Function]:
@@ -80,3 +98,21 @@ def functions(*, now: Callable[[], int] = time.time_ns, random: RandomBytes = os
         **certificates.functions(moment, random),
         **randomness.functions(random),
     }
+
+
+def hermetic_functions() -> dict[str, Function]:
+    """The functions of plain sprig that need neither clock nor randomness: those of image update commit messages.
+
+    ``fromJson`` gives whatever the text is, and nil for what is no JSON. Upstream: Masterminds/sprig
+    (``HermeticTxtFuncMap``).
+    """
+    left_out = _HELMS_OWN | _NOT_REPEATABLE
+    table = {name: function for name, function in functions().items() if name not in left_out}
+    return {**table, "fromJson": Function(_from_json, ("string",))}
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except FunctionError:
+        return None
