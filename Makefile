@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test bench lint types layering format clean
+.PHONY: demo test bench conformance lint types layering format clean
 
 demo: $(VENV)/.installed ## play the whole story on an embedded cluster; KEEP=1 leaves it running
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
@@ -15,6 +15,10 @@ test: $(VENV)/.installed-dev ## the whole test suite
 
 bench: $(VENV)/.installed ## what performance claims rest on, side by side with what they compare to
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+conformance: $(VENV)/.installed-dev ## the sandbox beside a real API server (built with Go, or KUBECONFIG=); RECORD=1 records it
+	@$(BIN)/python scripts/record_apiserver.py $(if $(RECORD),--record) $(if $(KUBECONFIG),--kubeconfig $(KUBECONFIG))
+	@$(if $(KUBECONFIG),,$(BIN)/python scripts/record_kubectl.py $(if $(RECORD),--record))
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

@@ -126,6 +126,9 @@ def test_a_new_cluster_has_what_clients_expect(sandbox: SandboxServer) -> None:
     )
 
 
+WIDGET = {"apiVersion": "example.com/v1", "kind": "Widget"}
+
+
 def definition(plural: str = "widgets", group: str = "example.com", **version: Any) -> Any:
     schema = {
         "type": "object",
@@ -181,7 +184,7 @@ def test_definitions_serve_at_once_and_clean_up(own_sandbox: SandboxServer) -> N
     _, table = own_sandbox.request("GET", path, headers={"Accept": "application/json;as=Table;g=meta.k8s.io;v=v1"})
     assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Size"]
     assert table["rows"][0]["cells"] == ["w", 3]
-    status, answer = own_sandbox.request("PUT", f"{path}/w", {"metadata": {"name": "w"}, "spec": {}})
+    status, answer = own_sandbox.request("PUT", f"{path}/w", {**WIDGET, "metadata": {"name": "w"}, "spec": {}})
     assert status == 422
     assert "must be specified for an update" in answer["message"]
     with Watch(own_sandbox, f"{path}?watch=1&resourceVersion={patched['metadata']['resourceVersion']}") as watch:
@@ -195,7 +198,7 @@ def test_definitions_serve_at_once_and_clean_up(own_sandbox: SandboxServer) -> N
 def test_definitions_survive_a_restart(own_sandbox: SandboxServer) -> None:
     own_sandbox.ok("POST", CRDS, definition())
     path = "/apis/example.com/v1/namespaces/default/widgets"
-    own_sandbox.ok("POST", path, {"metadata": {"name": "w"}})
+    own_sandbox.ok("POST", path, {**WIDGET, "metadata": {"name": "w"}})
     own_sandbox.process.kill()
     own_sandbox.process.start()
     assert own_sandbox.ok("GET", f"{path}/w")["kind"] == "Widget"
@@ -240,14 +243,14 @@ MALFORMED = [
 def test_malformed_metadata_of_custom_resources_is_refused(own_sandbox: SandboxServer) -> None:
     own_sandbox.ok("POST", CRDS, definition())
     path = "/apis/example.com/v1/namespaces/default/widgets"
-    own_sandbox.ok("POST", path, {"metadata": {"name": "w"}})
+    own_sandbox.ok("POST", path, {**WIDGET, "metadata": {"name": "w"}})
     for metadata in MALFORMED:
-        status, answer = own_sandbox.request("POST", path, {"metadata": metadata})
+        status, answer = own_sandbox.request("POST", path, {**WIDGET, "metadata": metadata})
         assert (status, answer["reason"]) == (400, "BadRequest"), metadata
         patch = {"metadata": {**metadata, "name": "w"} if metadata["name"] == "a" else metadata}
         status, answer = own_sandbox.request("PATCH", f"{path}/w", patch, content_type=MERGE)
         assert status in (400, 422), (metadata, answer)
-    assert own_sandbox.request("POST", path, {"metadata": []})[0] == 400
+    assert own_sandbox.request("POST", path, {**WIDGET, "metadata": []})[0] == 400
     reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     assert own_sandbox.request("POST", reviews, {"metadata": "x", "spec": {}})[0] == 400
     assert own_sandbox.request("POST", reviews, {"spec": True})[0] == 400

@@ -272,7 +272,7 @@ def test_other_defaults(obj: Object, path: str, wanted: Any) -> None:
         (with_container(volumeMounts=[{"name": "v", "mountPath": "/x"}]), ['spec.template.spec.containers[0].volumeMounts[0].name: Not found: "v"']),
         (with_container(resources={"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}), ['spec.template.spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']),
         (with_container(livenessProbe={"periodSeconds": 1}), ["spec.template.spec.containers[0].livenessProbe: Required value: must specify a handler type"]),
-        (workload("Job", "batch/v1"), ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']),
+        (workload("Job", "batch/v1", manualSelector=True), ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']),
         (simple("v1", "Service", spec={}), ["spec.ports: Required value"]),
         (simple("v1", "Service", spec={"type": "ExternalName"}), ["spec.externalName: Required value"]),
         (simple("v1", "Service", spec={"ports": [{"port": 80}, {"port": 81}]}), ["spec.ports[0].name: Required value", "spec.ports[1].name: Required value"]),

@@ -7,6 +7,7 @@ client awaits ``store.durable(record.revision)`` first. In-process controllers u
 rules.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -461,6 +462,10 @@ class Registry:
 
     def _check_identity(self, resource: Resource, namespace: str, name: str, obj: Object) -> None:
         """Kind, version, name and namespace of a body agree with the URL; absent ones are filled in."""
+        if resource.custom is not None and not obj.get("kind"):
+            shown = json.dumps(obj)
+            text = f"Object 'Kind' is missing in '{shown}' ({shown})"
+            raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {text}")
         api_version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
         problem = _other_kind(resource, {"apiVersion": api_version, "kind": kind})
         if resource.custom is not None and api_version != resource.api_version:
@@ -646,7 +651,9 @@ def _decoded_metadata(resource: Resource, metadata: Object) -> Object:
         raise bad_request(text) from error
     if managed is not None:
         decoded["managedFields"] = managed
-    return decoded
+    # What is unknown is told of when the object is pruned.
+    unknown = {name: value for name, value in rest.items() if name not in type_named(_OBJECT_META).properties}
+    return {**decoded, **unknown}
 
 
 def _without_times(obj: Object) -> Object:

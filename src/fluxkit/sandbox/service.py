@@ -34,6 +34,7 @@ from fluxkit.sandbox.lifecycle import (
     NamespaceLifecycle,
     RoleAggregation,
 )
+from fluxkit.sandbox.priority import PodPriorities
 from fluxkit.sandbox.rbac import EscalationGuard, RBACAuthorizer
 from fluxkit.sandbox.registry import Registry
 from fluxkit.sandbox.storage import Storage
@@ -65,6 +66,7 @@ def build(store: Store, credentials: Credentials, address: Callable[[], str]) ->
     registry = Registry(store, catalog, SchemaFieldManagement(schemas), SchemaTypeChecks(schemas))
     authenticator = Authenticator(credentials.token, credentials.signing_key, lambda uid: store.by_uid(uid) is not None)
     documents = Documents(catalog, address, lambda: store.failure is None)
+    registry.allocators["pods"] = PodPriorities(store).allocate
     authorizer = RBACAuthorizer(store)
     registry.admission = Admission(store, catalog, authorizer)
     guard = EscalationGuard(authorizer)
@@ -131,7 +133,7 @@ async def _serve(layout: Layout, port: int, ready: Callable[[int], None], stop: 
     bootstrap.APIService(server.registry)
     bootstrap.populate_classes(server.registry)
     rbac.populate(server.registry)
-    workloads = Workloads(server.registry, Schemas())
+    workloads = Workloads(server.registry, Schemas(), server.pace)
     controllers.append(workloads.controller)
     tasks = [asyncio.create_task(controller.run(), name=controller.name) for controller in controllers]
     expiry = EventExpiry(store)

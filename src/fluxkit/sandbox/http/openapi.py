@@ -26,6 +26,14 @@ _SHARED = (f"{_META}.Status", f"{_META}.DeleteOptions", f"{_META}.ObjectMeta", _
 
 Schema = dict[str, Any]
 
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_INT_OR_STRING_FORMS = [{"type": "integer"}, {"type": "string"}]
+_DESCRIBED = {
+    _QUANTITY: "An amount of something, as a number or as text with a suffix: 100m, 2, 1.5Gi.",
+    _INT_OR_STRING: "An integer or a string: a count or a percentage, the number or the name of a port.",
+}
+
 
 class _Schemas:
     """Collects schemas by name while references to them are written."""
@@ -41,8 +49,27 @@ class _Schemas:
             self.found[node.name].update(self.expanded(node, type_named(node.name).description))
         return {"$ref": self.prefix + node.name}
 
+    def number_or_text(self, node: SchemaNode) -> Schema:
+        """A reference to the type of quantities, or of values that are integers or strings."""
+        quantity = node.format == "quantity"
+        name = _QUANTITY if quantity else _INT_OR_STRING
+        described: Schema = {"description": _DESCRIBED[name]}
+        if self.v3:
+            described["oneOf"] = [{"type": "string"}, {"type": "number"}] if quantity else _INT_OR_STRING_FORMS
+        else:
+            described["type"] = "string"
+        if not quantity:
+            described["format"] = "int-or-string"
+        self.found[name] = described
+        return {"$ref": self.prefix + name}
+
     def of(self, node: SchemaNode) -> Schema:
         """The schema of a field, list item or map value."""
+        if node.int_or_string:
+            reference = self.number_or_text(node)
+            if not node.description:
+                return reference
+            return {"description": node.description, **({"allOf": [reference]} if self.v3 else reference)}
         if not node.name:
             return self.expanded(node, node.description)
         reference = self.reference(node)
@@ -57,12 +84,6 @@ class _Schemas:
         schema: Schema = {}
         if description:
             schema["description"] = description
-        if node.int_or_string:
-            if self.v3:
-                schema |= {"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"}
-            else:
-                schema |= {"type": "string", "format": "int-or-string"}
-            return schema
         if node.type:
             schema["type"] = node.type
         if node.format:

@@ -83,6 +83,7 @@ _KINDS = {
     "rbac.authorization.k8s.io/v1/ClusterRoleBinding": "1 metadata:ObjectMeta, 2 subjects[]:Subject, 3 roleRef:RoleRef",
     "authorization.k8s.io/v1/SelfSubjectAccessReview": "1 metadata:ObjectMeta, 2 spec:AccessReviewSpec, "
     "3 status:Ignored",
+    "autoscaling/v2/HorizontalPodAutoscaler": "1 metadata:ObjectMeta, 2 spec:MetricAutoscalerSpec, 3 status:Ignored",
     "autoscaling/v1/HorizontalPodAutoscaler": "1 metadata:ObjectMeta, 2 spec:AutoscalerSpec, 3 status:Ignored",
     "authorization.k8s.io/v1/SelfSubjectRulesReview": "1 metadata:ObjectMeta, 2 spec:RulesReviewSpec, 3 status:Ignored",
     "authentication.k8s.io/v1/SelfSubjectReview": "1 metadata:ObjectMeta, 2 status:Ignored",
@@ -134,6 +135,11 @@ _PARTS = {
     "RulesReviewSpec": "1 namespace",
     "AutoscalerSpec": "1 scaleTargetRef:ScaleTarget, 2 minReplicas:int*, 3 maxReplicas:int, "
     "4 targetCPUUtilizationPercentage:int*",
+    "MetricAutoscalerSpec": "1 scaleTargetRef:ScaleTarget, 2 minReplicas:int*, 3 maxReplicas:int, "
+    "4 metrics[]:MetricSpec",
+    "MetricSpec": "1 type, 4 resource:ResourceMetricSource",
+    "ResourceMetricSource": "1 name, 2 target:MetricTarget",
+    "MetricTarget": "1 type, 2 value:Quantity*, 3 averageValue:Quantity*, 4 averageUtilization:int*",
     "ScaleTarget": "1 kind, 2 name, 3 apiVersion",
     "TokenRequestSpec": "1 audiences[], 3 boundObjectRef:BoundObjectReference, 4 expirationSeconds:int*",
     "BoundObjectReference": "1 kind, 2 apiVersion, 3 name, 4 uid",

@@ -104,6 +104,22 @@ _ROLES: dict[str, dict[str, Any]] = {
             _rule(["create"], "authentication.k8s.io", "selfsubjectreviews"),
         ]
     },
+    "system:service-account-issuer-discovery": {
+        "rules": [
+            {
+                "verbs": ["get"],
+                "nonResourceURLs": [
+                    "/.well-known/openid-configuration",
+                    "/.well-known/openid-configuration/",
+                    "/openid/v1/jwks",
+                    "/openid/v1/jwks/",
+                ],
+            }
+        ]
+    },
+    "system:cluster-trust-bundle-discovery": {
+        "rules": [_rule(["get", "list", "watch"], "certificates.k8s.io", "clustertrustbundles")]
+    },
     "system:aggregate-to-view": {"labels": ["view"], "rules": _VIEW},
     "system:aggregate-to-edit": {"labels": ["edit"], "rules": _EDIT},
     "system:aggregate-to-admin": {"labels": ["admin"], "rules": _ADMIN},
@@ -115,6 +131,8 @@ _ROLES: dict[str, dict[str, Any]] = {
 _BINDINGS = {
     "cluster-admin": ["system:masters"],
     "system:discovery": ["system:authenticated"],
+    "system:service-account-issuer-discovery": ["system:serviceaccounts"],
+    "system:cluster-trust-bundle-discovery": ["system:serviceaccounts"],
     "system:basic-user": ["system:authenticated"],
     "system:public-info-viewer": ["system:authenticated", "system:unauthenticated"],
 }

@@ -226,6 +226,28 @@ _BINDINGS = (
     wide("ServiceAccounts", _subjects("ServiceAccount")),
 )
 _CREATED = (name_column(), Column("Created At", created_at))
+
+
+def _served_versions(definition: Object) -> str:
+    versions = (each for each in _spec(definition).get("versions") or () if each.get("served"))
+    return ",".join(sorted(each["name"] + ("(storage)" if each.get("storage") else "") for each in versions))
+
+
+def _established(definition: Object) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Established" and each.get("status") == "True" for each in conditions)
+
+
+_DEFINITIONS = (
+    name_column(),
+    Column("Scope", _text("spec", "scope")),
+    Column("Versions", _served_versions),
+    Column("Created At", created_at, "date"),
+    wide("Group", _text("spec", "group")),
+    wide("Kind", _text("spec", "names", "kind")),
+    wide("ShortNames", lambda obj: ",".join((_spec(obj).get("names") or {}).get("shortNames") or ())),
+    Column("Established", _established, "boolean", 1),
+)
 _WEBHOOKS = (name_column(), Column("Webhooks", _size("webhooks"), "integer"), Column("Age", age))
 
 # Cluster
@@ -338,6 +360,7 @@ COLUMNS: dict[str, Sequence[Column]] = {
     ),
     "clusterrolebindings.rbac.authorization.k8s.io": _BINDINGS,
     "clusterroles.rbac.authorization.k8s.io": _CREATED,
+    "customresourcedefinitions.apiextensions.k8s.io": _DEFINITIONS,
     "configmaps": (name_column(), Column("Data", _size("data", "binaryData")), Column("Age", age)),
     "endpoints": (name_column(), Column("Endpoints", _endpoints), Column("Age", age)),
     "endpointslices.discovery.k8s.io": (

@@ -5,7 +5,7 @@ from typing import Any
 from fluxkit.objects import Object
 from fluxkit.sandbox.validation.defaults.pods import template
 
-__all__ = ["cron_job", "job"]
+__all__ = ["cron_job", "generated_labels", "job"]
 
 
 def _job_spec(spec: dict[str, Any]) -> None:
@@ -22,27 +22,32 @@ def _job_spec(spec: dict[str, Any]) -> None:
     template(spec)
 
 
+def generated_labels(uid: str, name: str) -> dict[str, str]:
+    """What the Pods of a Job whose selector is generated are labelled with."""
+    return {
+        "batch.kubernetes.io/controller-uid": uid,
+        "batch.kubernetes.io/job-name": name,
+        "controller-uid": uid,
+        "job-name": name,
+    }
+
+
 def job(obj: Object) -> None:
     """Also generates the selector from the object's uid, unless it is managed by hand."""
     spec = obj.setdefault("spec", {})
     _job_spec(spec)
     spec.setdefault("manualSelector", False)
     metadata = obj["metadata"]
-    pod_template = spec.get("template")
     uid = metadata.get("uid")
-    if spec["manualSelector"] or spec.get("selector") or pod_template is None or not uid:
+    stored = "resourceVersion" in metadata
+    if spec["manualSelector"] or (stored and spec.get("selector")) or not uid:
         return
-    labels = pod_template["metadata"].setdefault("labels", {})
-    name = metadata.get("name", "")
-    labels.update(
-        {
-            "batch.kubernetes.io/controller-uid": uid,
-            "batch.kubernetes.io/job-name": name,
-            "controller-uid": uid,
-            "job-name": name,
-        }
-    )
-    spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    selector = spec.setdefault("selector", {})
+    selector.setdefault("matchLabels", {})["batch.kubernetes.io/controller-uid"] = uid
+    labels = spec.setdefault("template", {}).setdefault("metadata", {}).setdefault("labels", {})
+    for label, value in generated_labels(uid, metadata.get("name", "")).items():
+        # What a person wrote there stays, and is refused if it differs.
+        labels.setdefault(label, value)
     if not metadata.get("labels"):
         metadata["labels"] = dict(labels)
 

@@ -1,14 +1,17 @@
 """Services, configuration and storage. Follows kubernetes/kubernetes ``pkg/apis/core/validation``."""
 
+import base64
 import re
 from typing import Any
+
+import orjson
 
 from fluxkit.objects import Object
 from fluxkit.sandbox.status import Cause
 from fluxkit.sandbox.validation import causes, quantity
 from fluxkit.sandbox.validation.rules import common
 
-__all__ = ["config_map", "persistent_volume_claim", "secret", "service"]
+__all__ = ["config_map", "namespace", "persistent_volume_claim", "secret", "service"]
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _KEY_PROBLEM = (
@@ -71,6 +74,10 @@ def secret(obj: Object, old: Object | None) -> list[Cause]:
         if key not in data:
             found.append(Cause.required(f"data[{key}]"))
     kind = obj.get("type")
+    for key in _JSON_KEYS.get(kind or "", ()):
+        problem = _json_problem(data.get(key))
+        if problem:
+            found.append(causes.invalid(f"data[{key}]", "<secret contents redacted>", problem))
     if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
         found += [Cause.required("data[username]"), Cause.required("data[password]")]
     account = "kubernetes.io/service-account.name"
@@ -79,6 +86,26 @@ def secret(obj: Object, old: Object | None) -> list[Cause]:
     if old is not None:
         found += causes.immutable("type", obj.get("type"), old.get("type"))
     return found + _frozen(obj, old, "data")
+
+
+_JSON_KEYS = {"kubernetes.io/dockerconfigjson": (".dockerconfigjson",), "kubernetes.io/dockercfg": (".dockercfg",)}
+
+
+def _json_problem(encoded: str | None) -> str:
+    """Why the content of a key is no JSON object, in the words of Go's decoder for the commonest mistakes."""
+    if encoded is None:
+        return ""
+    text = base64.b64decode(encoded).decode(errors="replace").strip()
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if error.pos >= len(text):
+            return "unexpected end of JSON input"
+        return f"invalid character '{text[error.pos]}' looking for beginning of value"
+    if not isinstance(value, dict):
+        kind = {str: "string", bool: "bool", list: "array"}.get(type(value), "number")
+        return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+    return ""
 
 
 def namespace(obj: Object, old: Object | None) -> list[Cause]:

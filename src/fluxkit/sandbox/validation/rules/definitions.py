@@ -151,6 +151,11 @@ def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
     if list_type == "map" and not schema.get("x-kubernetes-list-map-keys"):
         text = 'must not be empty if x-kubernetes-list-type is "map"'
         found.append(Cause.required(f"{path}.x-kubernetes-list-map-keys", text))
+    elif list_type == "map" and isinstance(schema.get("items"), dict):
+        keys = schema["x-kubernetes-list-map-keys"]
+        if not set(keys) <= set(schema["items"].get("properties") or ()):
+            text = "entries must all be names of item properties"
+            found.append(causes.invalid(f"{path}.x-kubernetes-list-map-keys", keys, text))
     expected = _GO_TYPES.get(schema.get("type") or "")
     default = schema.get("default")
     wrong_flag = isinstance(default, bool) and schema.get("type") != "boolean"
@@ -169,8 +174,19 @@ def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
             if problem:
                 where = f"{path}.x-kubernetes-validations[{index}].{member}"
                 kind = "" if member == "rule" else "messageExpression "
-                found.append(causes.invalid(where, rule, f"{kind}compilation failed: {problem}"))
+                found.append(causes.invalid(where, _shown_rule(rule), f"{kind}compilation failed: {problem}"))
     return found
+
+
+def _shown_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule as Go writes its internal type."""
+    texts = {"Rule": "rule", "Message": "message", "MessageExpression": "messageExpression"}
+    return {
+        **{shown: rule.get(member, "") for shown, member in texts.items()},
+        "Reason": rule.get("reason"),
+        "FieldPath": rule.get("fieldPath", ""),
+        "OptionalOldSelf": rule.get("optionalOldSelf"),
+    }
 
 
 _ORDERED: tuple[tuple[str, type], ...] = (

@@ -1,9 +1,11 @@
 """Pods and pod templates. Follows kubernetes/kubernetes ``pkg/apis/core/validation``."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from fluxkit.objects import Object
+from fluxkit.sandbox import names
 from fluxkit.sandbox.status import Cause
 from fluxkit.sandbox.validation import causes, quantity
 from fluxkit.sandbox.validation.rules import common
@@ -17,12 +19,19 @@ _FIELD_PATH = re.compile(
     r"metadata\.(name|namespace|uid|annotations\['.*'\]|labels\['.*'\])|spec\.(nodeName|serviceAccountName)"
     r"|status\.(hostIP|hostIPs|podIP|podIPs)"
 )
+_MOUNTS = ("Default", "Unmasked")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _MUTABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
+
+_EMPTY_NAME = (
+    "name part must be non-empty",
+    names.is_qualified_name(" "),
+)
+"""What upstream says of a topology key that is empty, beside that it is required."""
 
 
 def template(given: dict[str, Any], path: str) -> list[Cause]:
@@ -48,6 +57,8 @@ def pod_spec(spec: dict[str, Any], path: str) -> list[Cause]:
         for index, container in enumerate(spec.get(field) or ()):
             where = f"{path}.{field}[{index}]"
             found += _container(container, where, taken, volumes, initial=field == "initContainers")
+    if spec.get("hostNetwork"):
+        found += _host_ports(spec.get("containers") or (), f"{path}.containers")
     found += common.one_of(spec, path, "restartPolicy", "Always", "OnFailure", "Never")
     found += common.one_of(spec, path, "dnsPolicy", "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
     if "." in (spec.get("hostname") or ""):
@@ -56,6 +67,7 @@ def pod_spec(spec: dict[str, Any], path: str) -> list[Cause]:
         found += common.dns_subdomain(spec["nodeName"], f"{path}.nodeName")
     for index, toleration in enumerate(spec.get("tolerations") or ()):
         found += _toleration(toleration, f"{path}.tolerations[{index}]")
+    found += _affinity(spec.get("affinity") or {}, f"{path}.affinity")
     for index, spread in enumerate(spec.get("topologySpreadConstraints") or ()):
         found += _spread(spread, f"{path}.topologySpreadConstraints[{index}]")
     if spec.get("serviceAccountName"):
@@ -68,6 +80,19 @@ def pod_spec(spec: dict[str, Any], path: str) -> list[Cause]:
     return found
 
 
+def _host_ports(containers: Iterable[dict[str, Any]], path: str) -> list[Cause]:
+    return [
+        causes.invalid(
+            f"{path}[{index}].ports[{number}].hostPort",
+            port["hostPort"],
+            "must match `containerPort` when `hostNetwork` is true",
+        )
+        for index, container in enumerate(containers)
+        for number, port in enumerate(container.get("ports") or ())
+        if port.get("hostPort") and port["hostPort"] != port.get("containerPort")
+    ]
+
+
 def _toleration(toleration: dict[str, Any], path: str) -> list[Cause]:
     found: list[Cause] = []
     operator = toleration.get("operator")
@@ -78,6 +103,30 @@ def _toleration(toleration: dict[str, Any], path: str) -> list[Cause]:
         text = "value must be empty when `operator` is 'Exists'"
         found.append(causes.invalid(f"{path}.operator", toleration["value"], text))
     return found + common.one_of(toleration, path, "operator", "Equal", "Exists")
+
+
+def _affinity(affinity: dict[str, Any], path: str) -> list[Cause]:
+    found: list[Cause] = []
+    strict, soft = "requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"
+    nodes = affinity.get("nodeAffinity") or {}
+    if nodes.get(strict) is not None and not nodes[strict].get("nodeSelectorTerms"):
+        where = f"{path}.nodeAffinity.{strict}.nodeSelectorTerms"
+        found.append(Cause.required(where, "must have at least one node selector term"))
+    for kind in ("podAffinity", "podAntiAffinity"):
+        given = affinity.get(kind) or {}
+        terms = [(f"{strict}[{index}]", term) for index, term in enumerate(given.get(strict) or ())]
+        for index, weighted in enumerate(given.get(soft) or ()):
+            where = f"{path}.{kind}.{soft}[{index}]"
+            if not 1 <= weighted.get("weight", 0) <= 100:
+                text = "must be in the range 1-100"
+                found.append(causes.invalid(f"{where}.weight", weighted.get("weight", 0), text))
+            terms.append((f"{soft}[{index}].podAffinityTerm", weighted.get("podAffinityTerm") or {}))
+        for place, term in terms:
+            if not term.get("topologyKey"):
+                where = f"{path}.{kind}.{place}.topologyKey"
+                found.append(Cause.required(where, "can not be empty"))
+                found += [causes.invalid(where, "", problem) for problem in _EMPTY_NAME]
+    return found
 
 
 def _spread(spread: dict[str, Any], path: str) -> list[Cause]:
@@ -140,6 +189,7 @@ def _container(
             found.append(causes.invalid(f"{path}.envFrom", "", text))
     found += _mounts(container.get("volumeMounts") or (), f"{path}.volumeMounts", volumes)
     found += _resources(container.get("resources") or {}, f"{path}.resources")
+    found += common.one_of(container.get("securityContext") or {}, f"{path}.securityContext", "procMount", *_MOUNTS)
     account = (container.get("securityContext") or {}).get("runAsUser")
     if account is not None and not 0 <= account < 2**31:
         text = "must be between 0 and 2147483647, inclusive"

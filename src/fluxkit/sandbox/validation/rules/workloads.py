@@ -7,8 +7,10 @@ from zoneinfo import available_timezones
 from fluxkit.objects import Object
 from fluxkit.sandbox.status import Cause
 from fluxkit.sandbox.validation import causes
+from fluxkit.sandbox.validation.defaults.batch import generated_labels
 from fluxkit.sandbox.validation.rules import common, pods
 from fluxkit.sandbox.validation.schedule import ScheduleError, parse_schedule
+from fluxkit.selectors import SelectorError, selector_from_object
 
 __all__ = ["cron_job", "daemon_set", "deployment", "horizontal_pod_autoscaler", "job", "replica_set", "stateful_set"]
 
@@ -180,6 +182,8 @@ def job(obj: Object, old: Object | None) -> list[Cause]:
     found = _job_template(spec, "spec")
     if spec.get("selector") is None:
         found.append(Cause.required("spec.selector"))
+    if old is None:
+        found += _job_selector(obj, spec)
     if old is not None:
         before = old.get("spec") or {}
         fields = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy"]
@@ -189,6 +193,32 @@ def job(obj: Object, old: Object | None) -> list[Cause]:
         for field in fields:
             found += causes.immutable(f"spec.{field}", spec.get(field), before.get(field))
     return found
+
+
+def _job_selector(obj: Object, spec: dict[str, Any]) -> list[Cause]:
+    """Whether selector and labels are those that were generated, or fit each other."""
+    found: list[Cause] = []
+    selector = spec.get("selector")
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    if selector is not None and not spec.get("manualSelector"):
+        expected = generated_labels(obj["metadata"].get("uid", ""), obj["metadata"]["name"])
+        for label, value in expected.items():
+            if (labels or {}).get(label) != value:
+                where = f"spec.template.metadata.labels[{label}]"
+                found.append(causes.invalid(where, labels, f"must be '{value}'"))
+        if not _fits(selector, expected):
+            found.append(causes.invalid("spec.selector", selector, "`selector` not auto-generated"))
+    if selector is None or not _fits(selector, labels or {}):
+        text = "`selector` does not match template `labels`"
+        found.append(causes.invalid("spec.template.metadata.labels", labels, text))
+    return found
+
+
+def _fits(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    try:
+        return selector_from_object(selector).matches(labels)
+    except SelectorError:
+        return False
 
 
 def _never_started(spec: dict[str, Any], job: Object) -> bool:
