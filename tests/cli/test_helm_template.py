@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from fluxkit.cli.root import run
+from tests.cli.cluster import Cluster
+from tests.cli.conftest import Flux
 
 Template = Callable[..., tuple[int, str, str]]
 
@@ -155,3 +157,29 @@ def test_a_kustomization_changes_what_was_rendered(chart: Path, template: Templa
     untouched = template("rel", chart, "--post-renderer", overlay, "--post-renderer-strategy", "nohooks")[1]
     assert "  name: t\n" in untouched
     assert "# Source: generated-by-postrender-manifests-2.yaml" in untouched
+
+
+def test_a_cluster_answers_lookups_and_knows_kinds(chart: Path, flux: Flux, cluster: Cluster) -> None:
+    for name in ("b.yaml", "test.yaml", "NOTES.txt"):
+        (chart / "templates" / name).unlink()
+    known = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "known"}, "data": {"a": "b"}}
+    cluster.server.ok("POST", f"/api/v1/namespaces/{cluster.namespace}/configmaps", known)
+    template = chart / "templates" / "a.yaml"
+    template.write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n"
+        '  found: {{ (lookup "v1" "ConfigMap" .Release.Namespace "known").data.a }}\n'
+        '  none: {{ lookup "v1" "ConfigMap" .Release.Namespace "unknown" | len | quote }}\n'
+        '  names: {{ range (lookup "v1" "ConfigMap" .Release.Namespace "").items }}{{ .metadata.name }} {{ end }}\n'
+        '  has: "{{ .Capabilities.APIVersions.Has "apps/v1/Deployment" }} {{ .Capabilities.APIVersions.Has "x/v1" }}"\n'
+    )
+    asked = ["helm", "template", "rel", str(chart), "-n", cluster.namespace]
+    assert "nil pointer evaluating" in flux(*asked).err
+    outcome = flux(*asked, "--validate")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert '  found: b\n  none: "0"\n' in outcome.out
+    assert "known" in outcome.out.partition("names:")[2].splitlines()[0]
+    assert 'has: "true false"' in outcome.out
+    template.write_text("apiVersion: x.example.com/v1\nkind: Unknown\nmetadata: {name: u}\n")
+    outcome = flux(*asked, "--validate")
+    assert outcome.code == 1
+    assert 'no matches for kind "Unknown" in version "x.example.com/v1"' in outcome.err
