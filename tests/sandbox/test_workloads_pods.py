@@ -328,3 +328,17 @@ async def test_an_autoscaler_tells_of_a_target_that_is_missing(world: World) -> 
     assert made["status"]["conditions"][0]["reason"] == "FailedGetScale"
     world.apply(workload(replicas=1))
     await world.when(DEPLOYMENTS, "w", lambda each: each["spec"]["replicas"] == 2)
+
+
+async def test_an_ingress_gets_an_address_unless_it_is_not_to(world: World) -> None:
+    backend = {"service": {"name": "s", "port": {"number": 80}}}
+    for name, annotations in (("i", {}), ("none", {FAIL: "yes"})):
+        made = obj("networking.k8s.io/v1", "Ingress", name, spec={"defaultBackend": backend})
+        made["metadata"]["annotations"] = annotations
+        world.apply(made)
+    ingresses = "ingresses.networking.k8s.io"
+    found = await world.when(ingresses, "i", lambda each: each["status"]["loadBalancer"].get("ingress"))
+    assert found["status"]["loadBalancer"]["ingress"] == [{"ip": "127.0.0.1"}]
+    await world.settled()
+    other = next(each for each in world.objects(ingresses) if each["metadata"]["name"] == "none")
+    assert other["status"] == {"loadBalancer": {}}
