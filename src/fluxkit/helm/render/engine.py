@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fluxkit.helm.render.definitions import DefinitionCache
-from fluxkit.helm.render.errors import RenderLimitError, TemplateFailure
+from fluxkit.helm.render.errors import RenderError, RenderLimitError, TemplateFailure
 from fluxkit.helm.render.failures import ERROR_END, ERROR_START, execution_failure, parse_failure
 from fluxkit.helm.render.scope import Source
 from fluxkit.template import (
@@ -40,7 +40,7 @@ Lookup = Callable[[str, str, str, str], Mapping[str, Any]]
 """Reads a cluster: apiVersion, kind, namespace, name -> the object, or a list when the name is empty; empty if there is
 none. Raises FunctionError."""
 
-RENDER_LIMITS: Final = Limits(depth=20_000, seconds=300)
+RENDER_LIMITS: Final = Limits(depth=5_000, seconds=300)
 """What a chart may take unless told otherwise."""
 
 _SET_NAME: Final = "gotpl"
@@ -215,11 +215,15 @@ def _execute(
         if source.is_partial:
             continue
         source.enter()
+        failure: RenderError | None = None
         try:
             text = template.new(source.path).execute(source.dot, budget=budget, context=rendering)
         except ExecError as problem:
-            raise TemplateFailure(execution_failure(source.path, problem)) from problem
+            failure = TemplateFailure(execution_failure(source.path, problem))
         except LimitError as problem:
-            raise RenderLimitError(f"{source.path}: {problem}") from problem
+            failure = RenderLimitError(f"{source.path}: {problem}")
+        if failure is not None:
+            # Without its causes: there is one for each level of nesting, with the message of all those below.
+            raise failure
         rendered[source.path] = text.replace(_NO_VALUE, "")
     return rendered, rendering.warnings
