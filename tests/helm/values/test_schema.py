@@ -8,6 +8,7 @@ import pytest
 
 from fluxkit.helm.chart import Chart, Metadata
 from fluxkit.helm.values import SchemaError, schema_violations, validate_against_schema
+from fluxkit.helm.values.jsonschema import checking
 from fluxkit.helm.values.jsonschema.numbers import shown_float
 from tests.helm.recorded import as_floats, cases
 
@@ -133,6 +134,14 @@ def test_schemas_that_refer_to_themselves_end() -> None:
         deep = {"a": deep}
     nested = schema_violations(json.dumps({"properties": {"a": {"allOf": [{"$ref": "#"}]}}}).encode(), deep)
     assert nested in ("", "unable to validate schema: schema and values are nested too deeply\n")
+
+
+def test_references_that_multiply_the_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "MAX_STEPS", 20_000)
+    twice = {f"d{level}": {"allOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(40)}
+    schema = {"$ref": "#/$defs/d0", "$defs": {**twice, "d40": {"type": "object"}}}
+    found = schema_violations(json.dumps(schema).encode(), {})
+    assert found == "unable to validate schema: it takes more than 20000 steps"
 
 
 def test_a_hostile_pattern_is_matched_in_linear_time() -> None:

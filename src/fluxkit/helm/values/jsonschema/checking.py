@@ -9,14 +9,17 @@ from fractions import Fraction
 from typing import Any, Final
 
 from fluxkit.helm.values.jsonschema.compiling import Schema, metaschema
-from fluxkit.helm.values.jsonschema.documents import Resource
+from fluxkit.helm.values.jsonschema.documents import Resource, SchemaProblem
 from fluxkit.helm.values.jsonschema.drafts import escaped
 from fluxkit.helm.values.jsonschema.formats import FormatProblem
 from fluxkit.helm.values.jsonschema.numbers import Number, fraction_of, grouped, is_integer, is_number, shown_float
 from fluxkit.helm.values.jsonschema.problems import Problem, display, joined, quoted
 from fluxkit.template.values import type_name
 
-__all__ = ["check"]
+__all__ = ["MAX_STEPS", "check"]
+
+MAX_STEPS: Final = 1_000_000
+"""Schemas that are checked for one value, each occurrence counted; upstream has no bound."""
 
 _TYPES_IN_ORDER: Final = ("null", "boolean", "number", "integer", "string", "array", "object")
 _Location = tuple[str, ...]
@@ -25,9 +28,10 @@ _Location = tuple[str, ...]
 def check(schema: Schema, value: Any, resources: Mapping[str, Resource] | None = None) -> str:
     """What ``value`` violates, as upstream prints it with a heading that names the schema; empty if nothing.
 
-    ``resources`` are given where the value is itself a schema, whose parts may keep to other drafts.
+    ``resources`` are given where the value is itself a schema, whose parts may keep to other drafts. Raises
+    SchemaProblem where that would take too long: references can multiply the work without end.
     """
-    problem = _Check(schema, value, (), _Scope(schema), resources=resources).run()
+    problem = _Check(schema, value, (), _Scope(schema), _Steps(), resources=resources).run()
     if problem is None:
         return ""
     causes = problem.causes if problem.is_group else [problem]
@@ -70,6 +74,20 @@ class _Scope:
         return text
 
 
+class _Steps:
+    """Counts the schemas that are checked."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_STEPS
+
+    def take(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise SchemaProblem(f"unable to validate schema: it takes more than {MAX_STEPS} steps")
+
+
 class _Check:
     """One schema against one value."""
 
@@ -82,6 +100,7 @@ class _Check:
         "_resources",
         "_schema",
         "_scope",
+        "_steps",
         "_value",
     )
 
@@ -91,6 +110,7 @@ class _Check:
         value: Any,
         location: _Location,
         scope: _Scope,
+        steps: _Steps,
         *,
         brief: bool = False,
         wanted: bool = False,
@@ -100,6 +120,7 @@ class _Check:
         self._value = value
         self._location = location
         self._scope = scope
+        self._steps = steps
         self._brief = brief
         """Whether somebody only wants to know if there is a problem."""
         self._resources = resources
@@ -114,6 +135,7 @@ class _Check:
 
     def run(self) -> Problem | None:
         schema, value = self._schema, self._value
+        self._steps.take()
         if schema.always is not None:
             return None if schema.always else self._problem("false schema")
         cycle = self._scope.cycle()
@@ -241,7 +263,9 @@ class _Check:
             self._fail(f"additional properties {joined(surplus)} not allowed")
 
     def _property_name(self, schema: Schema, name: str) -> None:
-        problem = _Check(schema, name, (), _Scope(schema), brief=self._brief, resources=self._resources).run()
+        problem = _Check(
+            schema, name, (), _Scope(schema), self._steps, brief=self._brief, resources=self._resources
+        ).run()
         if problem is not None:
             causes = problem.causes if problem.is_group else [problem]
             self._found.append(Problem(self._location, f"invalid propertyName {quoted(name)}", causes))
@@ -420,6 +444,7 @@ class _Check:
             self._value,
             self._location,
             scope,
+            self._steps,
             brief=self._brief or brief,
             wanted=bool(self._left_names or self._left_items),
             resources=self._resources,
@@ -434,7 +459,7 @@ class _Check:
         location = (*self._location, step)
         scope = _Scope(schema, self._scope, self._scope.depth + 1)
         drafted = self._drafted(schema, location)
-        return _Check(drafted, value, location, scope, brief=self._brief, resources=self._resources).run()
+        return _Check(drafted, value, location, scope, self._steps, brief=self._brief, resources=self._resources).run()
 
     def _drafted(self, schema: Schema, location: _Location) -> Schema:
         """A schema within a schema may keep to another draft: then it is checked against that one's metaschema."""
