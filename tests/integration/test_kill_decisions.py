@@ -16,7 +16,7 @@ from tests.integration.test_moving import entries, message
 from tests.integration.test_prune_limit import annotate
 from tests.integration.test_rollback import FAILS, ROLLED_BACK, healthy
 
-KILLS = 6
+KILLS = 4
 SECRET = GroupVersionKind("", "v1", "Secret")
 OWNERS = ("one", "two")
 

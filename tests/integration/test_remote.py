@@ -11,7 +11,7 @@ from fluxkit.kube.errors import NotFound
 from fluxkit.objects import GroupVersionKind, Object
 from testbed.cluster import Cluster
 from tests.integration.fleet import CONFIG_MAP, Fleet, config_map
-from tests.integration.test_moving import entries
+from tests.integration.test_moving import entries, message
 
 SECRET = GroupVersionKind("", "v1", "Secret")
 
@@ -131,7 +131,32 @@ async def test_kubeconfigs_that_lead_nowhere(fleet: Fleet, text: str, told: str)
     await admit(fleet, text.replace("USER", "token: none"))
     await fleet.follow()
     await fleet.kustomize("app", "./app", kubeConfig={"secretRef": {"name": "far"}})
-    message = await fleet.failed("app", "ReconciliationFailed")
-    assert told in message
+    text = await fleet.failed("app", "ReconciliationFailed")
+    assert told in text
     if "system:anonymous" not in told:
-        assert f"failed to build kube client: {message}" in await fleet.warnings("app")
+        assert (await fleet.event(f"failed to build kube client: {text}"))["type"] == "Warning"
+
+
+@pytest.mark.contract("KUS-053", "KUS-317")
+async def test_what_is_wrong_first_is_told_first(fleet: Fleet) -> None:
+    """Path, cluster, build, apply: each is mended in turn and lets the next one show."""
+    fleet.repository.write("app/a.yaml", "kind: [")
+    await fleet.repository.push("start")
+    await fleet.follow()
+    await admit(fleet, "{}")
+    await fleet.kustomize("app", "./nowhere", kubeConfig={"secretRef": {"name": "far"}})
+    text = "kustomization path not found: ./nowhere: no such directory in the source"
+    failed = await fleet.kustomization_where("app", lambda each: message(each, "Ready") == text)
+    assert failed.status.last_attempted_revision == ""
+    patch = {"spec": {"path": "./app"}}
+    await fleet.client.patch(Kustomization.GVK, "app", fleet.namespace, patch=patch, kind=PatchKind.MERGE)
+    assert "cannot be used: " in await fleet.failed("app", "ReconciliationFailed")
+    await admit(fleet, fleet.rig.cluster.kubeconfig.read_text())
+    await fleet.reconcile("app")
+    assert "failed to decode Kubernetes YAML from app/a.yaml" in await fleet.failed("app", "BuildFailed")
+    metadata = f"metadata:\n  name: s\n  namespace: {fleet.namespace}\n"
+    fleet.repository.write("app/a.yaml", f"apiVersion: v1\nkind: Service\n{metadata}spec:\n  ports: 80\n")
+    await fleet.push("decodes")
+    assert f"Service/{fleet.namespace}/s dry-run failed" in await fleet.failed("app", "ReconciliationFailed")
+    fleet.repository.write("app/a.yaml", config_map("a", fleet.namespace))
+    await fleet.applied("app", await fleet.push("right"))

@@ -8,6 +8,7 @@ Steps, order, reasons and texts follow fluxcd/kustomize-controller ``reconcile``
 is that objects are in the inventory before they are created: no crash and no failure can leave orphans.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -145,34 +146,41 @@ class Attempt:
         before = self._status.inventory()
         if not settled:
             self._status.begin()
-        with await self._fetch() as tree:
+        async with contextlib.AsyncExitStack() as stack:
+            tree = stack.enter_context(await self._fetch())
             path = await self._services.builder.resolve_path(self._ks, tree)
             self._ks.status.last_attempted_revision = self._status.revision
             build = await self._services.builder.prepare(self._ks, path)
             index = self._services.indexes.of(tree.digest, tree.files)
-            unchanged = settled and await self._is_unchanged(build.request, index)
-            manifests = None if unchanged else await self._build(build, tree)
-        try:
-            if manifests is None:
-                await self._tell_rivals(before)
-                return await self._keep()
-            async with self._services.targets.open(self._ks) as target:
-                if self._rollback.is_given_up(manifests):
-                    await self._go_back(target, before)
-                self._rollback.go_forward()
-                try:
-                    await self._bring(target, manifests, before, BuildRecord.of(build.request, manifests, index))
-                except StepFailed as failure:
-                    if failure.reason != "HealthCheckFailed" or not self._rollback.is_possible(manifests):
-                        raise
-                    await self._rollback.give_up(manifests, str(failure))
-                    await self._go_back(target, self._status.inventory())
-        except TargetError as error:
-            told = f"failed to build kube client: {error}"
-            raise StepFailed("ReconciliationFailed", str(error), event=told) from error
+            try:
+                if settled and await self._is_unchanged(build.request, index):
+                    tree.release()
+                    await self._tell_rivals(before)
+                    return await self._keep()
+                # a cluster that cannot be reached by its description is told before a build that fails
+                target = await stack.enter_async_context(self._services.targets.open(self._ks))
+                manifests = await self._build(build, tree)
+                tree.release()
+                await self._reach(target, manifests, before, BuildRecord.of(build.request, manifests, index))
+            except TargetError as error:
+                told = f"failed to build kube client: {error}"
+                raise StepFailed("ReconciliationFailed", str(error), event=told) from error
         await self._rollback.keep(manifests.digest, manifests.objects)
         self._status.succeed(manifests.digest)
         return True
+
+    async def _reach(self, target: Target, manifests: Manifests, before: Inventory, record: BuildRecord) -> None:
+        """Brings the cluster to these objects, or back to those that were healthy before."""
+        if self._rollback.is_given_up(manifests):
+            await self._go_back(target, before)
+        self._rollback.go_forward()
+        try:
+            await self._bring(target, manifests, before, record)
+        except StepFailed as failure:
+            if failure.reason != "HealthCheckFailed" or not self._rollback.is_possible(manifests):
+                raise
+            await self._rollback.give_up(manifests, str(failure))
+            await self._go_back(target, self._status.inventory())
 
     async def _bring(self, target: Target, manifests: Manifests, before: Inventory, record: BuildRecord | None) -> None:
         """Applies, prunes and waits for health. ``record`` is what makes a further attempt unnecessary, if anything."""
