@@ -47,7 +47,7 @@ def test_union_of_field_sets(left: dict[str, Any], right: dict[str, Any], expect
     assert unite_fields(left, right) == expected
 
 
-@pytest.mark.contract("KUS-203")
+@pytest.mark.contract("KUS-203", "KUS-366")
 def test_old_annotations_and_labels_are_removed() -> None:
     given = live(
         annotations={

@@ -46,7 +46,7 @@ OWN = {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", 
 APPLIED = [ObjectRef(GroupVersionKind("", "v1", "ConfigMap"), "ns", "a")]
 
 
-@pytest.mark.contract("KUS-021", "KUS-243", "KUS-244")
+@pytest.mark.contract("KUS-021", "KUS-243", "KUS-244", "KUS-366")
 @pytest.mark.parametrize(
     ("spec", "checked"),
     [
