@@ -1,5 +1,6 @@
 """``flux helm show|lint|package|dependency`` on the command line."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,11 @@ def test_dependencies(flux: Flux, chart: Path) -> None:
     (chart / "Chart.lock").write_text("digest: x\ngenerated: 2024-01-01T00:00:00Z\n")
     assert "is out of sync with the dependencies file" in flux("helm", "dependency", "build", "app").err
     assert flux("helm", "dependency", "list", "sub").out == "WARNING: no dependencies at sub/charts\n"
+
+
+def test_values_may_come_from_standard_input(flux: Flux, chart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a: 'b: ['\n")))
+    outcome = flux("helm", "lint", "app", "-f", "-")
+    assert "[ERROR] templates/x.yaml: unable to parse YAML" in outcome.out
+    unreachable = flux("helm", "lint", "app", "-f", "http://127.0.0.1:1/values.yaml")
+    assert unreachable.err.startswith("✗ failed to fetch http://127.0.0.1:1/values.yaml: ")

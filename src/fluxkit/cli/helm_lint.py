@@ -12,7 +12,7 @@ import click
 
 from fluxkit.cli.command import flag, switch
 from fluxkit.cli.errors import CommandError
-from fluxkit.cli.helmflags import HelmCommand, fetch, helm_errors, value_flags, value_options
+from fluxkit.cli.helmflags import HelmCommand, fetch, helm_errors, read_values, value_flags, value_options
 from fluxkit.cli.settings import Settings
 
 __all__ = ["lint"]
@@ -54,7 +54,7 @@ def _lint(settings: Settings, given: Sequence[str], flags: dict[str, Any]) -> No
     if flags["kube_version"]:
         capabilities = capabilities.at(KubeVersion.parse(flags["kube_version"]))
     paths = [*given, *(below for path in given for below in _below(path))] if flags["with_subcharts"] else list(given)
-    values = value_options(flags).merge()
+    values = value_options(flags).merge(read_values)
     namespace = settings.namespace if "namespace" in settings.given else "default"
     skip = flags["skip_schema_validation"]
     options = Options(flags["strict"], namespace, capabilities, skip_schema=skip, fetch_schema=fetch)

@@ -91,7 +91,7 @@ def _template(settings: Settings, arguments: tuple[str, ...], flags: dict[str, A
         capabilities = capabilities.at(rendering.KubeVersion.parse(flags["kube_version"]))
     name, path = _name_and_path(arguments, flags)
     values = value_options(flags)
-    chart, given = chart_at(path.strip()), values.merge()
+    chart, given = chart_at(path.strip()), values.merge(read_values)
     _check(chart)
     release = rendering.ReleaseOptions(
         name, settings.namespace if "namespace" in settings.given else "default", is_upgrade=flags["is_upgrade"]

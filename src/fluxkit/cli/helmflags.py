@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fluxkit.helm.chart import Chart
     from fluxkit.helm.values import ValueOptions
 
-__all__ = ["HelmCommand", "chart_at", "fetch", "helm_errors", "value_flags", "value_options"]
+__all__ = ["HelmCommand", "chart_at", "fetch", "helm_errors", "read_values", "value_flags", "value_options"]
 
 _SECONDS = 60.0
 _MAX_BYTES = 256 << 20
@@ -62,6 +62,21 @@ def value_options(flags: Mapping[str, Any]) -> "ValueOptions":
         file_values=flags["set_file"],
         literal_values=flags["set_literal"],
     )
+
+
+def read_values(path: str) -> bytes:
+    """A values file: local, at an http or https address, or ``-`` for standard input. Raises ValuesError."""
+    from fluxkit.helm.errors import ValuesError
+    from fluxkit.helm.values.options import read_file
+
+    if path.strip() == "-":
+        return sys.stdin.buffer.read()
+    if not path.startswith(("http://", "https://")):
+        return read_file(path)
+    try:
+        return fetch(path)
+    except (OSError, ValueError) as problem:
+        raise ValuesError(f"failed to fetch {path}: {problem}") from None
 
 
 def fetch(address: str) -> bytes:
