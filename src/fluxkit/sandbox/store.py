@@ -150,7 +150,9 @@ class Watcher:
         self.revision = 0
         """The store's committed revision when this watcher was last woken: what a bookmark may promise."""
         self._wake = asyncio.Event()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
+        self._moment = 0.0
+        """When the alarm goes off; a loop need not tell for moments that are past."""
         self._rung = False
 
     def offer(self, change: Change) -> None:
@@ -168,9 +170,10 @@ class Watcher:
 
     async def wait(self, until: float) -> bool:
         """Returns when there are changes to read or the watcher is closed; False at a moment of the loop's clock."""
-        if self._alarm is None or self._alarm.when() != until:
+        if self._alarm is None or self._moment != until:
             # One timer for many waits: hundreds of watchers are woken by every change.
             self.silence()
+            self._moment = until
             self._alarm = asyncio.get_running_loop().call_at(until, self._ring)
         while not self.changes and not self.closed:
             if self._rung:
