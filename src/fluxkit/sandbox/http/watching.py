@@ -78,6 +78,11 @@ async def watch(registry: Registry, resource: Resource, info: RequestInfo, excha
         await _stream(response, watcher, selection, rendering, start, deadline, bookmarks, store)
     except (ConnectionResetError, ConnectionAbortedError):
         return response
+    except Exception:
+        # A stream that broke must end for its client, too: silence would be taken for peace.
+        if response.prepared and exchange.request.transport is not None:
+            exchange.request.transport.abort()
+        raise
     finally:
         if watcher is not None:
             store.unwatch(watcher)
