@@ -59,8 +59,8 @@ async def test_what_depends_on_it_goes_first(fleet: Fleet, admission_hook: HookS
     admission_hook.answer = lambda request: (
         refusal("not yet") if request["operation"] == "DELETE" and request["name"] == "a" else {"allowed": True}
     )
-    await fleet.client.delete(Kustomization.GVK, "app", fleet.namespace)
-    await fleet.client.delete(Kustomization.GVK, "infra", fleet.namespace)
+    for name in ("infra", "app"):  # in the order in which it is harder
+        await fleet.client.delete(Kustomization.GVK, name, fleet.namespace)
     told = f"waiting for the deletion of what depends on it: Kustomization/{fleet.namespace}/app"
     assert await fleet.failed("infra", "DependantsNotDeleted") == told
     assert await fleet.exists(CONFIG_MAP, "infra")

@@ -32,7 +32,7 @@ from fluxkit.controllers.helmreleases import HelmReleases
 from fluxkit.controllers.report import StatusReport
 from fluxkit.controllers.sources import AccessDenied, Source, SourceNotFound, SourceReader
 from fluxkit.controllers.timing import effective_timeout, interval, retry_interval
-from fluxkit.controllers.triggers import deleted_dependants
+from fluxkit.controllers.triggers import dependants_by_fate
 from fluxkit.durations import format_duration
 from fluxkit.kube import WatchCache
 from fluxkit.objects import Object, ObjectKey
@@ -57,6 +57,9 @@ FIELD_OWNER = "gotk-kustomize-controller"
 """The field manager of status writes, apart from that of applied objects so that the two do not collide."""
 
 _OWNED = (conditions.READY, conditions.RECONCILING, conditions.STALLED, conditions.HEALTHY, *Finding)
+_MOMENT = 2.0
+"""Seconds that a deletion gives those that depend on it to be deleted, too; timestamps are whole seconds."""
+
 _TERMINAL = "Reconciliation failed terminally due to configuration error"
 _NEEDS_IDENTITY_GATE = (
     "to use spec.decryption.serviceAccountName for decryption authentication please enable the "
@@ -191,16 +194,18 @@ class KustomizationReconciler:
     def _wait_for_dependants(self, kustomization: Kustomization) -> float:
         """Seconds for which a deletion has to wait at most: what depends on it goes first, if that goes at all.
 
-        The timeout of the spec bounds it, so that no other deletion can hold it up for ever.
+        The timeout of the spec bounds it, so that no other deletion can hold it up for ever. Those that leave Git in
+        the same commit are deleted one after the other, in whichever order: hence the moment.
         """
         if find_cycle(Node(KUSTOMIZATION, kustomization.key), self._lookup):
             return 0.0
-        dependants = deleted_dependants(self._kustomizations(), kustomization.key)
+        going, staying = dependants_by_fate(self._kustomizations(), kustomization.key)
         began = timestamps.parse_time(kustomization.metadata.deletion_timestamp or "")
-        left = effective_timeout(kustomization) - (timestamps.now() - began).total_seconds()
-        if not dependants or left <= 0:
-            return 0.0
-        names = ", ".join(f"Kustomization/{key}" for key in dependants)
+        age = (timestamps.now() - began).total_seconds()
+        left = effective_timeout(kustomization) - age
+        if not going or left <= 0:
+            return max(_MOMENT - age, 0.0) if staying else 0.0
+        names = ", ".join(f"Kustomization/{key}" for key in going)
         text = f"waiting for the deletion of what depends on it: {names}"
         conditions.mark_false(kustomization, conditions.READY, "DependantsNotDeleted", text)
         return left

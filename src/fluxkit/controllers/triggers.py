@@ -22,7 +22,7 @@ __all__ = [
     "artifact_changed",
     "became_ready",
     "configured_by",
-    "deleted_dependants",
+    "dependants_by_fate",
     "dependants_of",
     "dependencies_of_the_gone",
     "referrers_of",
@@ -180,10 +180,12 @@ def dependencies_of_the_gone(event: CacheEvent) -> Iterable[ObjectKey]:
             yield node.key
 
 
-def deleted_dependants(kustomizations: WatchCache, key: ObjectKey) -> list[ObjectKey]:
-    """Those that depend on a Kustomization and are being deleted, too."""
+def dependants_by_fate(kustomizations: WatchCache, key: ObjectKey) -> tuple[list[ObjectKey], list[ObjectKey]]:
+    """Those that depend on a Kustomization: first those that are being deleted, then those that are not."""
     found = kustomizations.index(_BY_DEPENDENCY, _dependency(KUSTOMIZATION, key))
-    return sorted(key_of(obj) for obj in found if "deletionTimestamp" in metadata_of(obj) and key_of(obj) != key)
+    going = sorted(key_of(obj) for obj in found if "deletionTimestamp" in metadata_of(obj))
+    staying = sorted(key_of(obj) for obj in found if "deletionTimestamp" not in metadata_of(obj))
+    return [each for each in going if each != key], [each for each in staying if each != key]
 
 
 def sharers_of(kustomizations: Callable[[], WatchCache]) -> MapFunction:
