@@ -13,7 +13,7 @@ from fluxkit.cli import progress
 from fluxkit.cli.command import FluxCommand, flag, switch
 from fluxkit.cli.errors import CommandError
 from fluxkit.cli.flagtypes import SLICE, OneOf
-from fluxkit.cli.helmflags import chart_at, fetch, helm_errors, value_flags, value_options
+from fluxkit.cli.helmflags import chart_at, fetch, helm_errors, read_values, value_flags, value_options
 from fluxkit.cli.settings import Settings
 
 if TYPE_CHECKING:
