@@ -12,7 +12,7 @@ from fluxkit.sops.answers import decrypter, identity
 from fluxkit.sops.keyservices import KeyMaterial, KeyServices
 from tests.cli.cluster import Cluster
 from tests.cli.conftest import Flux
-from tests.sops.fixture import SECRET, age_keys, key
+from tests.sops.fixture import SECRET, age_keys, key, needs_gpg
 
 COMMAND = ("create", "secret", "sops", "my-secrets")
 RECIPIENT = key("age.public").strip()
@@ -38,6 +38,7 @@ def test_printed_for_an_age_key(flux: Flux, tmp_path: Path) -> None:
     }
 
 
+@needs_gpg
 async def test_printed_for_a_pgp_key(flux: Flux, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)

@@ -15,7 +15,7 @@ from fluxkit.api import Kustomization
 from fluxkit.objects import GroupVersionKind, Object
 from fluxkit.sops import Format, MasterKey, Rules, encrypt_file
 from tests.integration.fleet import CONFIG_MAP, Fleet, config_map
-from tests.sops.fixture import SECRET, Case, key
+from tests.sops.fixture import SECRET, Case, key, needs_gpg
 from tests.sops.owner import age_owner
 from tests.sops.standins import StandIn, Vault, sealed_for_vault, serving
 
@@ -183,6 +183,7 @@ async def test_other_keys_build_again_and_equal_files_do_not(fleet: Fleet) -> No
     await fleet.applied("app", revision)
 
 
+@needs_gpg
 @pytest.mark.contract("KUS-112", "KUS-134")
 async def test_pgp_and_encrypted_fields(fleet: Fleet) -> None:
     """A field that a generator outside of the source tree would have made, and a Secret for a PGP key."""

@@ -1,15 +1,21 @@
 """The files and keys that ``scripts/make_sops_fixtures.py`` made with the real tools."""
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from fluxkit.sops import Decrypter, Format, decrypt_file
 from fluxkit.sops.answers import decrypter
 
-__all__ = ["FIXTURES", "SECRET", "Case", "age_keys", "cases", "key"]
+__all__ = ["FIXTURES", "SECRET", "Case", "age_keys", "cases", "key", "needs_gpg"]
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SECRET = "s3cr3t-hunter2"
 """What every file has encrypted, and no error may show."""
+
+
+needs_gpg = pytest.mark.skipif(shutil.which("gpg") is None, reason="PGP keys need the gpg program (package gnupg)")
 
 
 class Case:

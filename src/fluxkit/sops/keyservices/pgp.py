@@ -19,6 +19,7 @@ from fluxkit.sops.errors import MasterKeyError
 __all__ = ["Keyring", "encrypt"]
 
 _SECONDS: Final = 20.0
+_MEMORY: Final = "/dev/shm"
 _OUTPUT: Final = 1 << 20
 _SHOWN: Final = 2000
 
@@ -33,7 +34,9 @@ class Keyring:
     @asynccontextmanager
     async def open(cls, keys: Sequence[bytes]) -> AsyncIterator["Keyring"]:
         """Raises :class:`MasterKeyError` if a key cannot be imported."""
-        home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="fluxkit-gpg-"))
+        # in memory where there is such a place, so that a process that is killed leaves no key on a disk
+        memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+        home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="fluxkit-gpg-", dir=memory))
         keyring = cls(home)
         try:
             for key in keys:
