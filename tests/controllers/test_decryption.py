@@ -172,14 +172,14 @@ def test_nothing_outside_of_the_root_is_read(tmp_path: Path) -> None:
 def test_links_inside_the_root_are_followed(tmp_path: Path) -> None:
     write(
         tmp_path,
-        app__kustomization_dot_yaml=generator("", "secrets/login.env")
+        app__kustomization_dot_yaml=generator("", ".secrets/login.env")
         + "generatorOptions: {disableNameSuffixHash: true}\n",
         shared__login_dot_env=Case("dotenv").encrypted,
     )
-    os.symlink("../shared", tmp_path / "app" / "secrets")
+    os.symlink("../shared", tmp_path / "app" / ".secrets")
     found = decrypt(tmp_path)
     assert set(found.files) == {"shared/login.env"}
-    assert "app/secrets" in found.read, "another target of the link is another result"
+    assert "app/.secrets" in found.read, "another target of the link is another result"
     (secret,) = build(tmp_path).objects
     assert base64.b64decode(secret["data"]["PASSWORD"]).decode() == SECRET
 

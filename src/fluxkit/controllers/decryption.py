@@ -131,7 +131,7 @@ class _SourceWalk:
 
     def _note_links(self, spelled: str, resolved: str) -> None:
         """Where the way leads through links, the result depends on them, too."""
-        if spelled == resolved or spelled.startswith((".", "/")):
+        if spelled == resolved or spelled.startswith(("../", "/")):
             return
         parts = spelled.split("/")
         self.result.read.update("/".join(parts[: length + 1]) for length in range(len(parts)))
