@@ -133,6 +133,9 @@ def test_capabilities() -> None:
     assert text == (
         "v1.29.3 v1.29.3-gke.1 v1.29.3-gke.1 1 29 v1.29.3 {v1.29.3-gke.1 v1.29.3 1 29} true true false v1 v4.3"
     )
+    assert text_of("{{ toJson .Capabilities.KubeVersion }} {{ toYaml .Capabilities.KubeVersion }}") == (
+        '{"Version":"v1.37.0","Major":"1","Minor":"37"} Major: "1"\nMinor: "37"\nVersion: v1.37.0'
+    )
     default = Capabilities()
     assert str(default.kube_version) == "v1.37.0"
     assert {"apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1", "batch/v1"} <= set(default.api_versions)

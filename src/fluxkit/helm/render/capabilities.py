@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from fluxkit.helm.render.errors import RenderError
 from fluxkit.template.functions import Function
 from fluxkit.template.quoting import quote
+from fluxkit.template.sprig.json import Fields
 from fluxkit.template.values import GoNamed, GoObject, Slice
 
 __all__ = ["DEFAULT_API_VERSIONS", "Capabilities", "HelmVersion", "KubeVersion", "VersionSet"]
@@ -122,7 +123,8 @@ class HelmVersion(GoObject):
             "git_tree_state": self.git_tree_state,
             "go_version": self.go_version,
         }
-        return {**{key: text for key, text in named.items() if text}, "kube_client_version": self.kube_client_version}
+        filled = {key: text for key, text in named.items() if text}
+        return Fields({**filled, "kube_client_version": self.kube_client_version})
 
 
 class VersionSet(GoNamed, Slice):

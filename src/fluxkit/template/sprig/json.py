@@ -27,7 +27,7 @@ from fluxkit.template.values import (
     type_name,
 )
 
-__all__ = ["FUNCTIONS", "cannot_unmarshal", "dumps", "plain"]
+__all__ = ["FUNCTIONS", "Fields", "cannot_unmarshal", "dumps", "plain"]
 
 _INVALID: Final = re.compile("[\ud800-\udfff]")
 _SAFE: Final = re.compile(r"[ !#-\[\]-~]*").fullmatch
@@ -73,6 +73,10 @@ def _float(value: float) -> str:
     return f"{mantissa.removesuffix('.0')}e{'-' if exponent < 0 else '+'}{abs(exponent)}"
 
 
+class Fields(dict[str, Any]):
+    """A struct as JSON has it: its fields stay in their order, where a map is sorted."""
+
+
 def plain(value: Any, depth: int = 0) -> Any:
     """The value as JSON has it: dicts, lists, texts, numbers, booleans, None; dicts in no particular order.
 
@@ -95,7 +99,7 @@ def plain(value: Any, depth: int = 0) -> Any:
             return encode()
         if isinstance(value, GoObject):
             fields = value.go_fields()
-            return {name: plain(item, depth + 1) for name, item in fields.items() if name[:1].isupper()}
+            return Fields({name: plain(item, depth + 1) for name, item in fields.items() if name[:1].isupper()})
     if is_nil(value):
         return None
     if isinstance(value, bytes):
@@ -132,7 +136,7 @@ def _pieces(value: Any, string: Callable[[str], str], indent: str | None, margin
         colon = ":" if indent is None else ": "
         if isinstance(value, dict):
             lead = "{" + newline
-            for key, item in sorted_items(value):
+            for key, item in value.items() if type(value) is Fields else sorted_items(value):
                 yield f"{lead}{string(key)}{colon}"
                 yield from _pieces(item, string, indent, deeper)
                 lead = "," + newline

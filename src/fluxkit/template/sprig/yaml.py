@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fluxkit.template.errors import FunctionError, LimitError
 from fluxkit.template.sprig.declare import declare
-from fluxkit.template.sprig.json import cannot_unmarshal, plain
+from fluxkit.template.sprig.json import Fields, cannot_unmarshal, plain
 from fluxkit.template.sprig.prettyyaml import dump_pretty
 from fluxkit.template.sprig.readyaml import load_first
 from fluxkit.template.values import EMPTY_INTERFACE
@@ -40,7 +40,7 @@ def _through_json(value: Any) -> Any:
     kind = type(value)
     if kind is str:
         return value if value.isascii() and "\x7f" not in value else _text(value)
-    if kind is dict:
+    if kind is dict or kind is Fields:
         if any("\x85" in key for key in value):
             # The break would make the key one of several lines.
             raise FunctionError("yaml: mapping values are not allowed in this context")
@@ -52,11 +52,13 @@ def _through_json(value: Any) -> Any:
 
 def must_to_yaml(value: Any) -> str:
     try:
-        return dump(_through_json(plain(value))).removesuffix("\n")
+        simple = plain(value)
     except LimitError:
         raise
     except FunctionError as problem:
         raise FunctionError(f"error marshaling into JSON: {problem}") from None
+    try:
+        return dump(_through_json(simple)).removesuffix("\n")
     except ValueError as problem:
         name = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(str(problem).rpartition(" ")[2], str(problem))
         raise FunctionError(f"error marshaling into JSON: json: unsupported value: {name}") from None
