@@ -13,7 +13,6 @@ from fluxkit.sops.tree import Branch
 from fluxkit.sops.values import Comment, Timestamp, float_text
 from tests.sops.fixture import Case, key
 
-# made by HashiCorp Vault's library, which the real sops uses: 32 bytes shared among five, any three of which suffice
 SHARED = bytes(range(32))
 
 

@@ -1,4 +1,4 @@
-"""YAML with comments, read and written as go-yaml does; the layouts are recorded from the real sops."""
+"""YAML with comments, read and written as go-yaml does; the layouts are what the real sops makes of them."""
 
 import pytest
 from hypothesis import given, settings

@@ -91,8 +91,7 @@ def extract_metadata(document: Document, layout: str, *, escaped: bool = False) 
     every key starts with ``sops_``); ``escaped`` says that newlines are spelled ``\\n``. Raises
     :class:`MetadataNotFound` and :class:`SopsError`.
     """
-    raw = _flat(document) if layout == "flat" else _nested(document)
-    content, tree = raw
+    content, tree = _flat(document) if layout == "flat" else _nested(document)
     if tree is None:
         raise MetadataNotFound
     if layout != "nested":
