@@ -9,6 +9,7 @@ Upstream: kubernetes-sigs/yaml ``yaml.go``, golang/go ``src/encoding/json``.
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from fluxkit.helm.chart.errors import ChartError
@@ -84,7 +85,16 @@ class _Base:
 
 def _plain(text: str) -> Any:
     """As :data:`RULES` has it, but floats stay floats: ``1e6`` as a text is not ``1000000``."""
+    return _remembered(text) if len(text) < _SHORT else _resolved(text)
+
+
+def _resolved(text: str) -> Any:
     return float_value(text) if text and classify(text) is ScalarKind.FLOAT else RULES.plain(text)
+
+
+# Manifests repeat themselves.
+_remembered: Final = lru_cache(maxsize=20_000)(_resolved)
+_SHORT: Final = 100
 
 
 _RULES: Final = ScalarRules(_plain, RULES.tagged, RULES.key, RULES.duplicate)
