@@ -58,7 +58,7 @@ def test_streams() -> None:
         ("[a]: 1\n", 1, "invalid map key"),
         ("? {a: 1}\n: 1\n", 1, "invalid map key"),
         ("~: 1\n", 1, "unsupported map key: null"),
-        ("a: !!int x\n", 1, "cannot decode `x` as a !!int"),
+        ("a: !!int x\n", 1, "cannot decode !!str `x` as a !!int"),
         ("<<: 1\n", 2, "map merge requires map or sequence of maps as the value"),
         ("a: 1\0\n", None, "control characters are not allowed"),
     ],

@@ -67,7 +67,7 @@ def _tagged(tag: str, text: str) -> Any:
         "!!timestamp": classify(text) is ScalarKind.TIMESTAMP,
     }
     if not accepted[tag]:
-        raise ValueError(f"cannot decode `{text}` as a {tag}")
+        raise ValueError(f"cannot decode {classify(text).value} `{text}` as a {tag}")
     return value
 
 

@@ -59,6 +59,8 @@ def must_to_yaml(value: Any) -> str:
         raise FunctionError(f"error marshaling into JSON: {problem}") from None
     try:
         return dump(_through_json(simple)).removesuffix("\n")
+    except FunctionError:
+        raise
     except ValueError as problem:
         name = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(str(problem).rpartition(" ")[2], str(problem))
         raise FunctionError(f"error marshaling into JSON: json: unsupported value: {name}") from None
