@@ -1,4 +1,7 @@
-"""``fluxkit.dev/rollback: last-healthy``: what fails its health checks is replaced by what passed them last."""
+"""``fluxkit.dev/rollback: last-healthy``: what fails its health checks is replaced by what passed them last.
+
+Restarts in the middle of it: ``test_kill_decisions``.
+"""
 
 import pytest
 
@@ -94,20 +97,6 @@ async def test_there_and_back_and_forward_again(fleet: Fleet) -> None:
     await fleet.kustomization_where("app", lambda each: each.status.last_healthy is None)
     kept = await fleet.client.list(SECRET, fleet.namespace, label_selector="fluxkit.dev/last-healthy-of")
     assert kept.items == []
-
-
-async def test_a_new_process_goes_back_too_and_needs_no_artifact(fleet: Fleet) -> None:
-    good = await start(fleet)
-    bad = await break_it(fleet)
-    await check_back(fleet, good, bad)
-    await fleet.rig.controllers.kill()
-    drift = {"data": {"key": "drift"}}
-    await fleet.client.patch(CONFIG_MAP, "c", fleet.namespace, patch=drift, kind=PatchKind.MERGE)
-    await fleet.rig.controllers.run()
-    await fleet.object_where(
-        CONFIG_MAP, lambda cache: (cache.get(fleet.namespace, "c") or {}).get("data") == {"key": "1"}
-    )
-    await check_back(fleet, good, bad)
 
 
 @pytest.mark.parametrize("tampered", [False, True], ids=["lost", "tampered"])
