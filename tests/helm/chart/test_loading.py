@@ -105,7 +105,7 @@ def test_each_file_has_its_place(tmp_path: Path) -> None:
     assert [file.name for file in chart.files] == ["README.md", "charts/sub.tgz.prov", "crds/one.yaml", "crds/two.TXT"]
     assert [each.filename for each in chart.crds()] == ["app/crds/one.yaml", "app/charts/sub/crds/three.json"]
     sub = chart.dependencies[0]
-    assert (sub.full_path(), sub.path(), sub.is_root, sub.root()) == ("app/charts/sub", "app.sub", False, chart)
+    assert (sub.full_path(), sub.is_root, sub.root()) == ("app/charts/sub", False, chart)
 
 
 @pytest.mark.contract("HLM-522")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fluxkit.helm.chart.metadata import Dependency, Lock, Maintainer, Metadata
 from fluxkit.objects import Object
 
-__all__ = ["dependency_object", "lock_object", "metadata_object"]
+__all__ = ["lock_object", "metadata_object"]
 
 _NAMES: Final = {
     "api_version": "apiVersion",
@@ -27,11 +27,6 @@ _ALWAYS: Final[Mapping[type, frozenset[str]]] = {
 def metadata_object(metadata: Metadata) -> Object:
     """What Chart.yaml says."""
     return _object(metadata)
-
-
-def dependency_object(dependency: Dependency) -> Object:
-    """One entry of ``dependencies``."""
-    return _object(dependency)
 
 
 def lock_object(lock: Lock) -> Object:

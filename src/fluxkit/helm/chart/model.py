@@ -87,10 +87,6 @@ class Chart:
             chart = chart.parent
         return chart
 
-    def path(self) -> str:
-        """Names from the root chart down, with dots: ``parent.sub``."""
-        return f"{self.parent.path()}.{self.name}" if self.parent else self.name
-
     def full_path(self) -> str:
         """Where templates of this chart are said to come from: ``parent/charts/sub``."""
         return f"{self.parent.full_path()}/charts/{self.name}" if self.parent else self.name
