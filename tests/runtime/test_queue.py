@@ -30,6 +30,34 @@ def test_items_come_in_the_order_they_were_added_and_once() -> None:
     assert drain(queue) == ["a", "b", "c"]
 
 
+def test_what_is_asked_for_goes_before_what_only_its_time_has_come_for() -> None:
+    queue, clock = make()
+    retries = [f"retry-{number}" for number in range(3)]
+    for item in retries:
+        queue.add_after(item, 1)
+    clock.advance(1)
+    asked = [f"asked-{number}" for number in range(9)]
+    for item in asked:
+        queue.add(item)
+    assert len(queue) == 12
+    # every fifth turn is a retry's, so that nothing waits for ever
+    assert drain(queue) == [*asked[:4], "retry-0", *asked[4:8], "retry-1", "asked-8", "retry-2"]
+
+
+def test_what_is_asked_for_while_its_time_has_come_is_asked_for() -> None:
+    queue, clock = make()
+    for item in ("a", "b"):
+        queue.add_after(item, 1)
+    clock.advance(1)
+    queue.add("b")
+    assert len(queue) == 2
+    assert drain(queue) == ["b", "a"]
+    queue.add("c")
+    queue.add_after("c", 1)
+    clock.advance(1)
+    assert drain(queue) == ["c"], "one run, although its time came while it waited"
+
+
 @pytest.mark.contract("RUN-118")
 def test_events_during_a_run_lead_to_one_further_run() -> None:
     queue, _ = make()
