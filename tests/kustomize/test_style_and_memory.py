@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fluxkit.kustomize import KustomizeError
-from tests.kustomize.trees import built, one
+from tests.kustomize.trees import CONFIG_MAP, built, one
 
 QUOTED = """\
 apiVersion: v1
@@ -291,3 +291,16 @@ def test_role_binding_subjects_must_be_mappings(tmp_path: Path) -> None:
         KustomizeError, match=r"subjects: looking up name on .* expected MappingNode but got ScalarNode"
     ):
         one(tmp_path, "namespace: one", binding)
+
+
+@pytest.mark.contract("KZB-035", "KZB-182")
+def test_noting_the_origin_leaves_other_annotations_as_they_are(tmp_path: Path) -> None:
+    """So that a JSON patch still finds a number, where annotations that were written anew are strings."""
+    resource = CONFIG_MAP + "  annotations:\n    note: 0o17\n"
+    text = """\
+        patches:
+        - target: {kind: ConfigMap}
+          patch: '[{"op": "test", "path": "/metadata/annotations/note", "value": 15}]'
+        """
+    made = one(tmp_path, dedent(text) + "buildMetadata: [originAnnotations]\n", resource)
+    assert made["metadata"]["annotations"] == {"config.kubernetes.io/origin": "path: resource.yaml\n", "note": "15"}

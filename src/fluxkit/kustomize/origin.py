@@ -64,6 +64,14 @@ def set_origin(resource: Resource, origin: Origin) -> None:
     resource.set_string_map("annotations", {**resource.string_map("annotations"), ORIGIN_ANNOTATION: origin.text})
 
 
+def annotate_origin(resource: Resource, origin: Origin) -> None:
+    """Note where a loaded resource came from; its other annotations stay as they were written."""
+    metadata = resource.tree.setdefault("metadata", {})
+    if not isinstance(metadata.get("annotations"), dict):
+        metadata["annotations"] = {}
+    metadata["annotations"][ORIGIN_ANNOTATION] = origin.text
+
+
 def has_origin(resource: Resource) -> bool:
     return ORIGIN_ANNOTATION in resource.string_map("annotations")
 

@@ -25,7 +25,14 @@ from fluxkit.kustomize.errors import (
 from fluxkit.kustomize.generators import Generator
 from fluxkit.kustomize.kustomization import FILE_NAMES, Kustomization, parse_kustomization, parse_yaml11
 from fluxkit.kustomize.loader import Loader
-from fluxkit.kustomize.origin import Origin, add_transformation, has_origin, origin_of_plugin, set_origin
+from fluxkit.kustomize.origin import (
+    Origin,
+    add_transformation,
+    annotate_origin,
+    has_origin,
+    origin_of_plugin,
+    set_origin,
+)
 from fluxkit.kustomize.plugins import is_builtin, load_generator, load_transformer
 from fluxkit.kustomize.resmap import ResMap
 from fluxkit.kustomize.resource import Resource
@@ -166,7 +173,7 @@ class Target:
         if self.origin is not None:
             origin = self.origin.append(path)
             for resource in resources:
-                set_origin(resource, origin)
+                annotate_origin(resource, origin)
         try:
             accumulator.resources.append_all(resources)
         except KustomizeError as error:
