@@ -98,6 +98,8 @@ def test_package(flux: Flux, chart: Path) -> None:
     assert "appVersion: v2\n" in flux("helm", "show", "chart", "dist/app-2.0.0.tgz").out
     assert flux("helm", "package", "app").out.endswith(f"{chart.parent}/app-1.2.3.tgz\n")
     assert flux("helm", "package", "app", "--version", "x").err == "✗ invalid semantic version\n"
+    (chart / "occupied").write_text("")
+    assert "not a directory" in flux("helm", "package", "app", "-d", "app/occupied/below").err
     assert flux("helm", "package", "gone").err == "✗ stat gone: no such file or directory\n"
 
 

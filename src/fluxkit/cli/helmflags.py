@@ -119,6 +119,8 @@ def helm_errors() -> Iterator[None]:
         yield
     except HelmError as problem:
         raise CommandError(str(problem)) from problem
+    except OSError as problem:
+        raise CommandError(f"{problem.filename}: {(problem.strerror or str(problem)).lower()}") from problem
     finally:
         logger.removeHandler(handler)
         logger.propagate = True

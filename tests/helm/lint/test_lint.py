@@ -119,6 +119,16 @@ def test_rules_about_values(
     )
 
 
+def test_values_that_cannot_be_read(tmp_path: Path) -> None:
+    assert found(tmp_path / "one", {"values.yaml": b"a: \xff\n"})[0] == (
+        "[ERROR] values.yaml: unable to parse YAML: error converting YAML to JSON: yaml: invalid leading UTF-8 octet"
+    )
+    write(tmp_path / "two", {"Chart.yaml": GOOD, "values.yaml/x": ""})
+    assert str(lint(tmp_path / "two", {}).messages[0]) == (
+        f"[ERROR] values.yaml: unable to parse YAML: read {tmp_path}/two/values.yaml: is a directory"
+    )
+
+
 def test_a_schema_is_told_twice_as_upstream_does(tmp_path: Path) -> None:
     schema = '{"properties": {"a": {"type": "string"}}}'
     assert found(tmp_path, {"values.schema.json": schema, "values.yaml": "a: 1\n"})[1] == (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxkit.helm.chart import Chart, load_dir
+from fluxkit.helm.chart.yamltext import text_of_yaml
 from fluxkit.helm.errors import HelmError
 from fluxkit.helm.lint.chartfile import lint_chartfile
 from fluxkit.helm.lint.documents import heads
@@ -18,10 +19,10 @@ from fluxkit.helm.lint.options import Options
 from fluxkit.helm.lint.templates import lint_templates
 from fluxkit.helm.package import expand
 from fluxkit.helm.values import coalesce_tables, schema_violations
+from fluxkit.helm.values.options import read_file
 from fluxkit.template.errors import FunctionError
 from fluxkit.template.sprig.json import cannot_unmarshal
 from fluxkit.template.sprig.readyaml import load_first
-from fluxkit.template.values import from_bytes
 from fluxkit.yaml.composer import copy_tree
 
 __all__ = ["LintError", "LintResult", "lint"]
@@ -83,8 +84,8 @@ def _lint_values(linter: Linter, directory: Path, given: Mapping[str, Any], opti
         linter.report(Severity.INFO, name, "file does not exist")
         return
     try:
-        found = load_first(from_bytes(path.read_bytes()))
-    except FunctionError as problem:
+        found = load_first(text_of_yaml(read_file(str(path))))
+    except (FunctionError, HelmError) as problem:
         linter.report(Severity.ERROR, name, f"unable to parse YAML: {problem}")
         return
     if found is not None and not isinstance(found, dict):
