@@ -14,9 +14,12 @@ __all__ = ["DefinitionCache"]
 
 
 class DefinitionCache:
-    """What texts define, by name and text; the longest unused go when there are more than ``capacity`` characters."""
+    """What texts define, by name and text; the longest unused go when there are more than ``capacity`` characters.
 
-    def __init__(self, capacity: int = 1 << 24) -> None:
+    A character takes about 40 bytes once it is parsed and compiled.
+    """
+
+    def __init__(self, capacity: int = 1 << 22) -> None:
         self._capacity = capacity
         self._size = 0
         self._kept: OrderedDict[tuple[str, str], Mapping[str, Definition]] = OrderedDict()

@@ -6,7 +6,7 @@ The whole document must be YAML that JSON can hold. Upstream: helm/helm ``pkg/re
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final
 
 from fluxkit.helm.chart.decoding import Decoder, Field, Struct, fill, text_field, text_map_field
@@ -60,9 +60,24 @@ class _Document:
         self.metadata: Head | None = None
 
 
-@lru_cache(maxsize=4096)
+_MAX_KNOWN: Final = 8192
+_known: dict[bytes, Head] = {}
+"""Heads by the digest of their document: most documents of a release are the same from one rendering to the next."""
+
+
 def read_head(document: str) -> Head:
     """The head of a document's text. Raises HeadError."""
+    digest = sha256(document.encode("utf-8", "surrogateescape")).digest()
+    head = _known.get(digest)
+    if head is None:
+        head = _read(document)
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[digest] = head
+    return head
+
+
+def _read(document: str) -> Head:
     found = _Document()
     try:
         fill(document, found, _HEAD)
