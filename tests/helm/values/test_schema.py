@@ -46,6 +46,18 @@ def test_verdicts_and_texts_are_upstreams() -> None:
     assert wrong == []
 
 
+def test_formats_of_texts_are_upstreams() -> None:
+    wrong = []
+    for case in cases("formats"):
+        schema = {"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"format": case["format"]}}}
+        found = schema_violations(json.dumps(schema).encode(), {"a": case["text"]})
+        if found != case["error"]:
+            wrong.append((case, found))
+    assert wrong == []
+    modern = {"$schema": "https://json-schema.org/draft/2020-12/schema", "properties": {"a": {"format": "date"}}}
+    assert schema_violations(json.dumps(modern).encode(), {"a": "no date"}) == ""
+
+
 def chart(name: str, schema: Any, *below: Chart) -> Chart:
     made = Chart(Metadata(name=name, version="1.0.0"), schema=schema and json.dumps(schema).encode())
     made.set_dependencies(list(below))

@@ -197,7 +197,7 @@ def _email(text: str) -> None:
         raise FormatProblem("missing @")
     if len(local) > 64:
         raise FormatProblem("local part more than 64 characters long")
-    if len(local) > 1 and local.startswith('"'):
+    if len(local) > 1 and local.startswith('"') and local.endswith('"'):
         if "\\" in local[1:-1] or '"' in local[1:-1]:
             raise FormatProblem("backslash and quote are not allowed within quoted local part")
     else:
@@ -271,6 +271,52 @@ def _relative_json_pointer(text: str) -> None:
         _json_pointer(text[len(digits) :])
 
 
+def _period(text: str) -> None:
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise FormatProblem("missing slash")
+    if start.startswith("P"):
+        _within("invalid start duration", _duration, start)
+    else:
+        _within("invalid start date-time", _date_time, start)
+    if end.startswith("P") and not start.startswith("P"):
+        _within("invalid end duration", _duration, end)
+    else:
+        _within("invalid end date-time", _date_time, end)
+
+
+def _semver(text: str) -> None:
+    core, plus, build = text.partition("+")
+    if plus:
+        if not build:
+            raise FormatProblem("build is empty")
+        _identifiers(build, "build")
+    core, hyphen, prerelease = core.partition("-")
+    if hyphen:
+        _identifiers(prerelease, "pre-release")
+        if any(len(part) > 1 and part[0] == "0" and _run(part) == part for part in prerelease.split(".")):
+            raise FormatProblem("pre-release numeric identifier starts with zero")
+    numbers = core.split(".")
+    if len(numbers) != 3:
+        raise FormatProblem("versionCore must have 3 numbers separated by dot")
+    for name, number in zip(("major", "minor", "patch"), numbers, strict=True):
+        if not number:
+            raise FormatProblem(f"{name} is empty")
+        if len(number) > 1 and number[0] == "0":
+            raise FormatProblem(f"{name} starts with zero")
+        if _run(number) != number:
+            raise FormatProblem(f"{name} contains non-digit")
+
+
+def _identifiers(text: str, what: str) -> None:
+    for part in text.split("."):
+        if not part:
+            raise FormatProblem(f"{what} identifier is empty")
+        for character in part:
+            if character not in _ALNUM and character != "-":
+                raise FormatProblem(f"invalid character {quote_rune(ord(character))} in {what} identifier")
+
+
 def _regex(text: str) -> None:
     try:
         compiled(text)
@@ -298,14 +344,15 @@ FORMATS: Final[Mapping[str, FormatCheck]] = {
         "ipv6": _ipv6,
         "iri": _uri,
         "iri-reference": _uri_reference,
+        "period": _period,
         "json-pointer": _json_pointer,
         "regex": _regex,
         "relative-json-pointer": _relative_json_pointer,
+        "semver": _semver,
         "time": _time,
         "uri": _uri,
         "uri-reference": _uri_reference,
         "uuid": _uuid,
     }.items()
 }
-"""What is not named here passes: as unknown formats do upstream, and unlike there ``period``, ``semver`` and
-``uri-template``."""
+"""What is not named here passes: as unknown formats do upstream, and unlike there ``uri-template``."""

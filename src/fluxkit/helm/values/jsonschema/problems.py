@@ -37,9 +37,9 @@ class Problem:
 
 
 def quoted(text: str) -> str:
-    """``text`` in single quotes, escaped as Go does."""
-    inside = quote(text)[1:-1].replace('\\"', '"').replace("'", "\\'")
-    return f"'{inside}'"
+    """``text`` in single quotes, escaped as Go does, but that a backslash at the end stays alone."""
+    shown = quote(text).replace('\\"', '"').replace("'", "\\'")
+    return f"'{shown[1:-1]}'"
 
 
 def joined(texts: Sequence[str]) -> str:
