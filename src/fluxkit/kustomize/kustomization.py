@@ -173,12 +173,13 @@ class Var(Struct, frozen=True):
 
     def __str__(self) -> str:
         """As Go prints the struct, which is what upstream's messages show."""
+        return f"{{{self.name} {self.objref.gvk} {{{self.field_path}}}}}"
+
+    @property
+    def as_written(self) -> str:
+        """The same before defaults and the apiVersion were looked at."""
         ref = self.objref
-        gvk = ref.gvk
-        return (
-            f"{{{self.name} {{{ref.api_version} {{{gvk.group} {gvk.version} {gvk.kind} false}} {ref.name} "
-            f"{ref.namespace}}} {{{self.field_path}}}}}"
-        )
+        return f"{{{self.name} {Gvk(ref.group, ref.version, ref.kind)} {{{self.fieldref.field_path}}}}}"
 
 
 class LegacySortOptions(NamedTuple):

@@ -134,7 +134,9 @@ class Target:
         try:
             accumulator.add_vars(kustomization.vars)
         except KustomizeError as error:
-            raise error.wrap(f"merging vars [{' '.join(map(str, kustomization.vars))}]").at(field="vars") from None
+            raise error.wrap(f"merging vars [{' '.join(var.as_written for var in kustomization.vars)}]").at(
+                field="vars"
+            ) from None
         return accumulator
 
     def _accumulate_resources(self, accumulator: Accumulator, paths: Iterable[str]) -> None:
