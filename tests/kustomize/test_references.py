@@ -160,7 +160,7 @@ def test_vars(tmp_path: Path, fieldref: str, args: str, result: list[Any]) -> No
         (
             "{name: V, objref: {kind: Nothing, name: svc}}",
             "[a]",
-            "var '{V Nothing.[noVer].[noGrp] {metadata.name}}' cannot be mapped to a field in the set of known resources",
+            "var '{V Nothing.[noVer].[noGrp] {metadata.name}}' cannot be mapped to a field",
         ),
         (
             "{name: V, objref: {apiVersion: v1, kind: Service, name: svc}, fieldref: {fieldPath: spec.no}}",
