@@ -12,7 +12,7 @@ from fluxkit.objects import Object
 from fluxkit.sandbox.apply import updater
 from fluxkit.sandbox.apply.fieldset import EMPTY, FieldSet, difference, from_paths, has, union
 from fluxkit.sandbox.apply.managers import Managed, ManagedFieldsError, ManagedSet, ManagerId
-from fluxkit.sandbox.apply.typed import TypedError, collapse_atomic, compare, problems, to_field_set
+from fluxkit.sandbox.apply.typed import collapse_atomic, compare, problems, read_configuration, to_field_set
 from fluxkit.sandbox.apply.updater import Conflict, Conflicts
 from fluxkit.sandbox.apply.zero import zero_object
 from fluxkit.schema import SchemaNode
@@ -217,9 +217,7 @@ def apply_patch(
     """
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise ManagedFieldsInApply("metadata.managedFields must be nil")
-    wrong = problems(schema, applied)
-    if wrong:
-        raise TypedError(wrong)
+    fields = read_configuration(schema, applied)
     version = applied.get("apiVersion") or ""
     base: Object = live if live is not None else {"apiVersion": version, "kind": applied.get("kind")}
     managed = Managed.decode((base.get("metadata") or {}).get("managedFields"))
@@ -232,12 +230,16 @@ def apply_patch(
     identity = ManagerId.of(manager, "Apply", version, subresource)
     start = _followed(schema, managed.sets)
     try:
-        result, sets = updater.applied(schema, base, applied, version, start, identity, ignored, force=force)
+        result, sets = updater.applied(
+            schema, base, applied, fields, version, start, identity, ignored, _STRIPPED, force=force
+        )
     except Conflicts as error:
         remaining = _not_from_client_side_apply(error.conflicts, manager, base, schema)
         if remaining:
             raise ApplyConflict(remaining) from None
-        result, sets = updater.applied(schema, base, applied, version, start, identity, ignored, force=True)
+        result, sets = updater.applied(
+            schema, base, applied, fields, version, start, identity, ignored, _STRIPPED, force=True
+        )
     _strip(sets, identity)
     managed.sets = sets
     if result is not None:

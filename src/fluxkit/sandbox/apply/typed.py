@@ -36,6 +36,7 @@ __all__ = [
     "equal",
     "merge",
     "problems",
+    "read_configuration",
     "remove_items",
     "to_field_set",
 ]
@@ -292,6 +293,65 @@ def _listed(schema: SchemaNode | None, value: Any) -> FieldSet | None:
     if value is None and schema is not None and (_is_map(schema, value) or _is_associative(schema, value)):
         return None
     return EMPTY
+
+
+# Both at once
+
+
+def read_configuration(schema: SchemaNode | None, value: Any) -> FieldSet:
+    """The fields of a configuration that fits its schema; raises :class:`TypedError` if it does not."""
+    found: list[str] = []
+    fields = _read(schema, value, None, found)
+    if found:
+        raise TypedError(found)
+    return fields or EMPTY
+
+
+def _read(schema: SchemaNode | None, value: Any, place: _Place, found: list[str]) -> FieldSet | None:
+    """:func:`_check` and :func:`_listed` in one walk, where maps and lists are walked by both."""
+    if schema is not None:
+        if isinstance(value, dict) and schema.type == "object" and schema.map_type == "granular":
+            return _read_map(schema, value, place, found)
+        if isinstance(value, list) and schema.type == "array" and schema.list_type != "atomic":
+            return _read_list(schema, value, place, found)
+        _check(schema, value, place, False, found)
+    return _listed(schema, value)
+
+
+def _read_map(schema: SchemaNode, value: dict[str, Any], place: _Place, found: list[str]) -> FieldSet | None:
+    declared, extra = schema.properties, schema.additional_properties
+    out: FieldSet = {}
+    for key, child in value.items():
+        own = declared.get(key)
+        node = own or extra
+        field = "f:" + key
+        if node is None and not schema.preserve_unknown_fields:
+            found.append(f"{_text(place, field)}: field not declared in schema")
+        if type(child) is str:
+            if node is not None and node.type != "string":
+                _check(node, child, (place, field), False, found)
+            out[field] = EMPTY
+            continue
+        below = _read(node, child, (place, field), found)
+        if below:
+            out[field] = below if own is not None or "." in below else {".": EMPTY, **below}
+        elif below is not None or own is None or child is None or child == {}:
+            out[field] = EMPTY
+    return out or None
+
+
+def _read_list(schema: SchemaNode, value: list[Any], place: _Place, found: list[str]) -> FieldSet | None:
+    out: FieldSet = {}
+    for index, item in enumerate(value):
+        try:
+            element = _element(schema, item)
+        except ValueError as error:
+            found.append(f"{_text(place)}: element {index}: {error}")
+            return EMPTY
+        if element in out:
+            found.append(f"{_text(place)}: duplicate entries for key {path_text((element,))}")
+        out[element] = node_of(True, _read(schema.items, item, (place, element), found) or EMPTY)
+    return out or None
 
 
 # Comparing

@@ -111,22 +111,26 @@ def applied(
     schema: SchemaNode | None,
     live: Object,
     config: Object,
+    fields: FieldSet,
     version: str,
     sets: Sets,
     manager: ManagerId,
     ignored: FieldSet,
+    unrecorded: FieldSet,
     *,
     force: bool,
 ) -> tuple[Object | None, Sets]:
     """The object after ``manager`` applied ``config``, None if it is as it was, and the managers.
 
+    ``fields`` are those of the configuration, ``unrecorded`` those of them that no manager is recorded to own.
     Raises :class:`Conflicts`.
     """
     merged: Any = merge(schema, live, config)
     last = sets.get(manager)
-    fields = recursive_difference(to_field_set(schema, config), ignored)
+    fields = recursive_difference(fields, ignored)
     sets = {**sets, manager: ManagedSet(fields, version)}
-    if last is not None and last.fields and last.fields != fields and difference(last.fields, fields):
+    given_up = last is not None and last.fields and last.fields != difference(fields, unrecorded)
+    if last is not None and given_up and difference(last.fields, fields):
         merged = _prune(schema, merged, last.fields, sets) or {}
     same = equal(live, merged)
     comparison = Comparison(EMPTY, EMPTY, EMPTY) if same else _without(compare(schema, live, merged), ignored)
