@@ -208,6 +208,9 @@ def test_annotations_are_found_where_the_build_made_some(tmp_path: Path) -> None
     assert "annotations" not in one(tmp_path / "a", transformer)["metadata"]
     renamed = one(tmp_path / "b", dedent(transformer) + "namePrefix: p-\n")
     assert renamed["metadata"] == {"name": "p-cm", "annotations": {"note": "x"}}
+    generator = "configMapGenerator: [{name: g, options: {disableNameSuffixHash: true}}]\n"
+    generated = built(tmp_path / "c", {"kustomization.yaml": dedent(transformer) + generator})[0]
+    assert generated["metadata"] == {"name": "g", "annotations": {"note": "x"}}
 
 
 @pytest.mark.contract("KZB-110", "KZB-127")

@@ -176,7 +176,7 @@ class Plugin(Struct, frozen=True):
                     raise KustomizeError(f'the annotation "{_HASH}" contains an invalid value ("{wants}")')
                 resource.needs_hash = _WORDS[wants.lower()]
             behavior = annotations.pop(_BEHAVIOR, "")
-            resource.behavior = behavior if behavior in ("create", "merge", "replace") else ""
+            resource.behavior = behavior if behavior in ("create", "merge", "replace") else "unspecified"
             resource.set_string_map("annotations", annotations)
         return made
 

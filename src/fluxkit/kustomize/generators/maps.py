@@ -56,7 +56,7 @@ class MapGenerator(Struct, frozen=True):
             tree["immutable"] = Scalar("true", "!!bool")
         resource = Resource(tree, self.scopes)
         resource.needs_hash = not options.disable_name_suffix_hash
-        resource.behavior = args.behavior if args.behavior in _BEHAVIORS else ""
+        resource.behavior = args.behavior if args.behavior in _BEHAVIORS else "unspecified"
         return [resource]
 
 

@@ -19,7 +19,8 @@ from fluxkit.kustomize.tree import MISSING, Node, Scalar, Styled, copy_tree, is_
 __all__ = ["ReplacementTransformer"]
 
 DEFAULT_PATH = "metadata.name"
-_ANNOTATIONS = ("metadata", "annotations")
+_WITH_MEMORY = (("metadata",), ("metadata", "annotations"))
+"""Paths at which upstream's notes of the build can be seen."""
 
 
 class ReplacementTransformer(Struct, frozen=True):
@@ -71,7 +72,7 @@ class ReplacementTransformer(Struct, frozen=True):
             value, size = source.value, source.size
             create: Create = _kind(value) if creates else ""
             path = split_field_path(field_path)
-            if path == _ANNOTATIONS:
+            if path in _WITH_MEMORY:
                 resource.show_memory()
             inner_options = options if self.split_inside else None
             self.budget.spend(size)
@@ -88,7 +89,7 @@ class ReplacementTransformer(Struct, frozen=True):
             self.budget.spend(size * (len(slots) - 1))
             for slot in slots:
                 _set(slot, value, options)
-            if path == _ANNOTATIONS:
+            if path in _WITH_MEMORY:
                 resource.hide_memory()
             source.refresh(resource)
 
@@ -159,7 +160,7 @@ def _source(resources: ResMap, replacement: Replacement) -> _Source:
     resource = _source_resource(resources, source)
     field_path = source.field_path or DEFAULT_PATH
     path = split_field_path(field_path)
-    if path == _ANNOTATIONS:
+    if path in _WITH_MEMORY:
         resource = resource.copy()
         resource.show_memory()
     try:
