@@ -28,7 +28,7 @@ CONFIG_MAP = GroupVersionKind("", "v1", "ConfigMap")
 class NobodyElse:
     """No other Kustomization exists."""
 
-    async def on(self, owner: Kustomization, refs: Any) -> Verdict:
+    async def on(self, owner: Kustomization, refs: Any, at: Any = None) -> Verdict:
         return Verdict()
 
 

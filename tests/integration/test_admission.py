@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -10,49 +9,15 @@ import pytest
 from fluxkit.kube import WatchCache
 from fluxkit.objects import GroupVersionKind
 from tests.integration.fleet import CONFIG_MAP, DEPLOYMENT, Fleet, config_map, definition, deployment
+from tests.integration.hooks import admission_hook, refusal, server
 from tests.integration.test_moving import entries
-from tests.sandbox.hooks import HookServer, hook_server
+from tests.sandbox.hooks import HookServer
 
-WEBHOOKS = GroupVersionKind("admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration")
+__all__ = ["admission_hook", "server"]
+
 DEFINITION = GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
 GADGET = GroupVersionKind("vanishing.example.com", "v1", "Gadget")
 DENIED = 'admission webhook "hook.example.com" denied the request: '
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HookServer]:
-    with hook_server(tmp_path_factory.mktemp("hook")) as made:
-        yield made
-
-
-@pytest.fixture
-async def hook(fleet: Fleet, server: HookServer) -> AsyncIterator[HookServer]:
-    """Asked about the tenant's ConfigMaps, in dry runs, too."""
-    server.answer = lambda request: {"allowed": True}
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
-    webhook = {
-        "name": "hook.example.com",
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        "timeoutSeconds": 20,
-        "clientConfig": {"url": server.url, "caBundle": server.bundle},
-        "rules": [rule],
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": fleet.namespace}},
-    }
-    await fleet.client.create(
-        {
-            "apiVersion": WEBHOOKS.api_version,
-            "kind": WEBHOOKS.kind,
-            "metadata": {"name": fleet.namespace},
-            "webhooks": [webhook],
-        }
-    )
-    yield server
-    await fleet.client.delete(WEBHOOKS, fleet.namespace)
-
-
-def refusal(text: str) -> dict[str, Any]:
-    return {"allowed": False, "status": {"code": 403, "reason": "Forbidden", "message": text}}
 
 
 def is_about(request: Any, name: str) -> bool:
@@ -60,9 +25,9 @@ def is_about(request: Any, name: str) -> bool:
 
 
 @pytest.mark.contract("KUS-200", "KUS-191", "KUS-042")
-async def test_a_webhook_refuses_one_of_many(fleet: Fleet, hook: HookServer) -> None:
+async def test_a_webhook_refuses_one_of_many(fleet: Fleet, admission_hook: HookServer) -> None:
     """Nothing of the stage is written, others go on, and the retry finds out that it agrees by now."""
-    hook.answer = lambda request: refusal("not on Fridays") if is_about(request, "b") else {"allowed": True}
+    admission_hook.answer = lambda request: refusal("not on Fridays") if is_about(request, "b") else {"allowed": True}
     for name in "abc":
         fleet.repository.write(f"app/{name}.yaml", config_map(name, fleet.namespace))
     fleet.repository.write("other/o.yaml", config_map("other", fleet.namespace))
@@ -74,14 +39,14 @@ async def test_a_webhook_refuses_one_of_many(fleet: Fleet, hook: HookServer) -> 
     assert message == f"ConfigMap/{fleet.namespace}/b dry-run failed (Forbidden): {DENIED}not on Fridays"
     await fleet.applied("other", revision)
     assert not await fleet.exists(CONFIG_MAP, "a")
-    hook.answer = lambda request: {"allowed": True}
+    admission_hook.answer = lambda request: {"allowed": True}
     await fleet.applied("app", revision)
 
 
 @pytest.mark.contract("KUS-202", "KUS-371")
-async def test_a_webhook_changes_its_mind_after_the_dry_run(fleet: Fleet, hook: HookServer) -> None:
+async def test_a_webhook_changes_its_mind_after_the_dry_run(fleet: Fleet, admission_hook: HookServer) -> None:
     """What was written before it is told, and is in the inventory: taking all of it out of Git leaves nothing."""
-    hook.answer = lambda request: (
+    admission_hook.answer = lambda request: (
         refusal("changed my mind") if is_about(request, "b") and not request["dryRun"] else {"allowed": True}
     )
     for name in "ab":
@@ -109,14 +74,16 @@ ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: early\n  nam
 
 
 @pytest.mark.contract("KUS-239", "KUS-241", "KUS-043", "KUS-242")
-async def test_a_webhook_refuses_a_deletion(fleet: Fleet, hook: HookServer) -> None:
+async def test_a_webhook_refuses_a_deletion(fleet: Fleet, admission_hook: HookServer) -> None:
     for name in "ab":
         fleet.repository.write(f"app/{name}.yaml", config_map(name, fleet.namespace))
     revision = await fleet.repository.push("start")
     await fleet.follow()
     await fleet.kustomize("app", "./app", retryInterval="300ms", wait=True)
     await fleet.applied("app", revision)
-    hook.answer = lambda request: refusal("keep it") if request["operation"] == "DELETE" else {"allowed": True}
+    admission_hook.answer = lambda request: (
+        refusal("keep it") if request["operation"] == "DELETE" else {"allowed": True}
+    )
     fleet.repository.remove("app/b.yaml")
     revision = await fleet.push("remove")
     message = await fleet.failed("app", "PruneFailed")
@@ -126,13 +93,13 @@ async def test_a_webhook_refuses_a_deletion(fleet: Fleet, hook: HookServer) -> N
     assert failed is not None
     assert entries(failed) == {"a", "b"}
     assert failed.status.history[0].last_reconciled_status == "PruneFailed"
-    hook.answer = lambda request: {"allowed": True}
+    admission_hook.answer = lambda request: {"allowed": True}
     applied = await fleet.applied("app", revision)
     assert entries(applied) == {"a"}
     assert not await fleet.exists(CONFIG_MAP, "b")
 
 
-async def test_an_api_disappears_between_the_dry_run_and_the_write(fleet: Fleet, hook: HookServer) -> None:
+async def test_an_api_disappears_between_the_dry_run_and_the_write(fleet: Fleet, admission_hook: HookServer) -> None:
     await fleet.client.apply(definition(GADGET, "gadgets"), field_manager="test")
     fleet.client.invalidate_discovery()
     writing, gone = threading.Event(), threading.Event()
@@ -143,7 +110,7 @@ async def test_an_api_disappears_between_the_dry_run_and_the_write(fleet: Fleet,
             gone.wait(15)
         return {"allowed": True}
 
-    hook.answer = hold
+    admission_hook.answer = hold
     fleet.repository.write("app/first.yaml", config_map("first", fleet.namespace))
     fleet.repository.write(
         "app/gadget.yaml",

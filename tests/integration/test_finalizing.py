@@ -7,8 +7,7 @@ import pytest
 from fluxkit.api import Kustomization
 from fluxkit.kube import PatchKind
 from tests.integration.fleet import CONFIG_MAP, Fleet, config_map
-from tests.integration.test_admission import hook as admission_hook
-from tests.integration.test_admission import refusal, server
+from tests.integration.hooks import admission_hook, refusal, server
 from tests.integration.test_reporting import sample
 from tests.sandbox.hooks import HookServer
 

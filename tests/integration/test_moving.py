@@ -1,6 +1,8 @@
 """An object that moves from one Kustomization to another in one commit survives, whoever reconciles first."""
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,10 @@ from fluxkit.api import Kustomization
 from fluxkit.kube import PatchKind
 from fluxkit.objects import Object
 from tests.integration.fleet import CONFIG_MAP, Fleet, config_map
+from tests.integration.hooks import admission_hook, server
+from tests.sandbox.hooks import HookServer
+
+__all__ = ["admission_hook", "server"]
 
 CONFLICT, PENDING = "fluxkit.dev/Conflict", "fluxkit.dev/PrunePending"
 
@@ -97,6 +103,32 @@ async def test_both_at_once_and_back_again(fleet: Fleet) -> None:
     await asyncio.gather(fleet.applied("old", revision), fleet.applied("new", revision))
     await fleet.kustomization_where("new", lambda each: "moved" not in entries(each))
     assert (await live(fleet))["metadata"]["uid"] == uid
+
+
+async def test_there_and_back_while_the_old_owner_is_at_it(fleet: Fleet, admission_hook: HookServer) -> None:
+    """The others are not asked at a revision that the owner itself has not seen."""
+    uid = await start(fleet)
+    await suspend(fleet, "new")
+    writing, pushed = threading.Event(), threading.Event()
+
+    def hold(request: Any) -> dict[str, Any]:
+        if request["name"] == "stays" and not request["dryRun"]:
+            writing.set()
+            pushed.wait(20)
+        return {"allowed": True}
+
+    admission_hook.answer = hold
+    fleet.repository.write("old/stays.yaml", config_map("stays", fleet.namespace, "2"))
+    await move(fleet)
+    assert await asyncio.to_thread(writing.wait, 30)
+    fleet.repository.remove("new/moved.yaml")
+    fleet.repository.write("old/moved.yaml", config_map("moved", fleet.namespace, "3"))
+    revision = await fleet.push("back")
+    await fleet.source_ready(revision)
+    pushed.set()
+    await fleet.applied("old", revision)
+    found = await live(fleet)
+    assert (found["metadata"]["uid"], found["data"]["key"]) == (uid, "3")
 
 
 async def test_the_new_owner_waits_for_the_old_one(fleet: Fleet) -> None:

@@ -14,8 +14,7 @@ from fluxkit.kube import CacheEvent, PatchKind
 from fluxkit.objects import GroupVersionKind, Object, key_of
 from testbed import git_repository, kustomization
 from tests.integration.fleet import CONFIG_MAP, DEPLOYMENT, Fleet, config_map, deployment
-from tests.integration.test_admission import hook as admission_hook
-from tests.integration.test_admission import refusal, server
+from tests.integration.hooks import admission_hook, refusal, server
 from tests.integration.test_fetching import publish
 from tests.integration.test_moving import message
 from tests.sandbox.hooks import HookServer

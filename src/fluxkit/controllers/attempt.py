@@ -385,7 +385,8 @@ class Attempt:
             self._findings.ended(Finding.PRUNE_PENDING, "pruning is off")
             return
         try:
-            plan = await plan_prune(self._services.claims, target, self._ks, old, new, self._directives)
+            claims, artifact = self._services.claims, self._artifact
+            plan = await plan_prune(claims, target, self._ks, artifact, old, new, self._directives)
         except (KubeError, TargetError) as error:
             self._status.set_inventory(new.merged(old))
             self._status.record(digest, "PruneFailed")

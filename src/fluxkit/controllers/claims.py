@@ -44,10 +44,14 @@ _REVIEW = GroupVersionKind("authorization.k8s.io", "v1", "SelfSubjectAccessRevie
 
 @dataclass(slots=True)
 class Verdict:
-    """Who claims which object, and who may claim some but cannot be asked, with the problem."""
+    """Who claims which object, and who may claim some but cannot be asked, with the problem.
+
+    ``outdated`` says that the source has moved on, so that nobody was asked.
+    """
 
     claimed: dict[Identity, ObjectKey] = field(default_factory=dict)
     unclear: dict[Identity, tuple[ObjectKey, str]] = field(default_factory=dict)
+    outdated: bool = False
 
 
 class Claims:
@@ -73,14 +77,18 @@ class Claims:
         self._memories = memories
         self._indexes = indexes
 
-    async def on(self, owner: Kustomization, refs: Sequence[ObjectRef]) -> Verdict:
+    async def on(self, owner: Kustomization, refs: Sequence[ObjectRef], at: Artifact | None = None) -> Verdict:
         """What others say to objects that ``owner`` has no more use for. Raises :class:`TargetError`.
 
         The current artifact of the owner's source is what the others are asked at; without one, only inventories count.
+        If it is another one than ``at``, nothing can be said: objects may have moved there and back again.
         """
         verdict = Verdict()
         cluster = await self._targets.cluster_of(owner)
         artifact, behind = await self._behind(owner)
+        if at is not None and (artifact is None or artifact.digest != at.digest):
+            verdict.outdated = True
+            return verdict
         others = [other for other in behind if await self._is_on(other, cluster)]
         if artifact is not None and others:
             await self._ask_all(others, artifact, refs, verdict)

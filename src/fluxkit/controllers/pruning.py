@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from fluxkit.api import Kustomization
+from fluxkit.api import Artifact, Kustomization
 from fluxkit.apply import Inventory, Owner
 from fluxkit.apply.concurrency import map_bounded
 from fluxkit.apply.inventory import encode_id
@@ -38,6 +38,8 @@ class PrunePlan:
 
     def tell(self, findings: Findings) -> None:
         """The finding that objects stay, or its end."""
+        if self.kept and not self.message:
+            return
         if self.kept:
             harmless = self.reason == "HandOver"
             findings.found(Finding.PRUNE_PENDING, self.reason, self.message, len(self.kept), harmless=harmless)
@@ -46,9 +48,18 @@ class PrunePlan:
 
 
 async def plan_prune(
-    claims: Claims, target: Target, kustomization: Kustomization, old: Inventory, new: Inventory, wishes: Directives
+    claims: Claims,
+    target: Target,
+    kustomization: Kustomization,
+    artifact: Artifact,
+    old: Inventory,
+    new: Inventory,
+    wishes: Directives,
 ) -> PrunePlan:
-    """What to do with the objects of ``old`` that ``new`` lacks. Raises ``KubeError``, ``TargetError``."""
+    """What to do with the objects of ``old`` that ``new``, built from the artifact, lacks.
+
+    If the source has moved on, the run that this has asked for decides. Raises ``KubeError``, ``TargetError``.
+    """
     stale = old.diff(new)
     plan = PrunePlan()
     if not stale:
@@ -56,7 +67,11 @@ async def plan_prune(
     owner = Owner(kustomization.metadata.name, kustomization.metadata.namespace)
     owned = await map_bounded(lambda ref: _may_be_ours(target, owner, ref), stale, _READERS)
     ours = [ref for ref, mine in zip(stale, owned, strict=True) if mine]
-    verdict = await claims.on(kustomization, ours)
+    verdict = await claims.on(kustomization, ours, artifact)
+    if verdict.outdated:
+        plan.kept = ours
+        plan.doomed = [ref for ref in stale if ref not in ours]
+        return plan
     claimed = [ref for ref in ours if ref.identity in verdict.claimed]
     unclear = [ref for ref in ours if ref.identity in verdict.unclear and ref not in claimed]
     confirmed = bool(unclear) and wishes.prune_confirm == confirmation_of(unclear)
