@@ -23,7 +23,10 @@ def chart(
     """A chart whose templates are given by name, below ``templates/``."""
     built = Chart(
         Metadata(name=name, version="1.2.3", api_version="v2", **metadata),
-        templates=[File(f"templates/{path}", text.encode()) for path, text in (templates or {}).items()],
+        templates=[
+            File(f"templates/{path}", text.encode("utf-8", "surrogateescape"))
+            for path, text in (templates or {}).items()
+        ],
         files=[File(path, data) for path, data in (files or {}).items()],
         values=dict(values or {}),
     )

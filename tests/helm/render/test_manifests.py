@@ -112,6 +112,7 @@ def test_hooks() -> None:
             "error converting YAML to JSON: yaml: line 2: mapping values are not allowed in this context",
         ),
         ("null: b\n", 'error converting YAML to JSON: unsupported map key of type: %!s(<nil>), key: <nil>, value: "b"'),
+        ("# \udcff\na: b\n", "error converting YAML to JSON: yaml: invalid leading UTF-8 octet"),
         ("a: .nan\n", "error converting YAML to JSON: json: unsupported value: NaN"),
         (
             "kind: [a]\n",

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from fluxkit.helm.chart.decoding import Decoder, Field, Struct, fill, text_field, text_map_field
 from fluxkit.helm.chart.errors import ChartError
+from fluxkit.helm.chart.yamltext import EncodingProblem, text_of_yaml
 
 __all__ = ["Head", "HeadError", "read_head"]
 
@@ -67,20 +68,23 @@ _known: dict[bytes, Head] = {}
 
 def read_head(document: str) -> Head:
     """The head of a document's text. Raises HeadError."""
-    digest = sha256(document.encode("utf-8", "surrogateescape")).digest()
+    data = document.encode("utf-8", "surrogateescape")
+    digest = sha256(data).digest()
     head = _known.get(digest)
     if head is None:
-        head = _read(document)
+        head = _read(data)
         if len(_known) >= _MAX_KNOWN:
             _known.clear()
         _known[digest] = head
     return head
 
 
-def _read(document: str) -> Head:
+def _read(document: bytes) -> Head:
     found = _Document()
     try:
-        fill(document, found, _HEAD)
+        fill(text_of_yaml(document), found, _HEAD)
+    except EncodingProblem as problem:
+        raise HeadError(str(problem)) from None
     except ChartError as problem:
         raise HeadError(str(problem)) from None
     metadata = found.metadata or Head()
