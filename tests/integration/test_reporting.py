@@ -252,7 +252,7 @@ async def test_the_history_knows_all_four_ends(fleet: Fleet, admission_hook: Hoo
     await outcome(*["ReconciliationSucceeded"] * 3, "HealthCheckFailed", "PruneFailed")
 
 
-@pytest.mark.contract("KUS-291", "KUS-292", "KUS-343", "KUS-330", "KUS-344", "KUS-347")
+@pytest.mark.contract("KUS-291", "KUS-292", "KUS-343", "KUS-330", "KUS-344")
 async def test_runs_repeat_by_their_intervals_and_are_counted(fleet: Fleet) -> None:
     """Neither a success nor a failure within the run is a matter of backoff, which starts over with each."""
     # an object that is left alone makes every run a full one, which the history counts

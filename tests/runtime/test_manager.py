@@ -17,7 +17,7 @@ from tests.runtime.conftest import SandboxServer, install_crds
 from tests.runtime.running import DEADLINE, Recorder, controller, managed, repository
 
 
-@pytest.mark.contract("RUN-068", "RUN-074", "RUN-110")
+@pytest.mark.contract("RUN-068", "RUN-074", "RUN-110", "KUS-347")
 async def test_metrics_and_probes_are_served(client: Client, namespace: str) -> None:
     await client.create(repository(namespace, "a"))
     subject = controller(Recorder(), namespace)
@@ -55,6 +55,7 @@ async def test_metrics_are_served_before_anything_was_reconciled(client: Client,
                 assert "workqueue_longest_running_processor_seconds" in await answer.text()
 
 
+@pytest.mark.contract("KUS-347")
 async def test_stacks_of_tasks_and_threads_are_served(client: Client, namespace: str) -> None:
     await client.create(repository(namespace, "stuck"))
 
