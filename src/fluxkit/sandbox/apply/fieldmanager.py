@@ -231,14 +231,14 @@ def apply_patch(
     start = _followed(schema, managed.sets)
     try:
         result, sets = updater.applied(
-            schema, base, applied, fields, version, start, identity, ignored, _STRIPPED, force=force
+            schema, base, applied, version, start, identity, ignored, force=force, fields=fields, unrecorded=_STRIPPED
         )
     except Conflicts as error:
         remaining = _not_from_client_side_apply(error.conflicts, manager, base, schema)
         if remaining:
             raise ApplyConflict(remaining) from None
         result, sets = updater.applied(
-            schema, base, applied, fields, version, start, identity, ignored, _STRIPPED, force=True
+            schema, base, applied, version, start, identity, ignored, force=True, fields=fields, unrecorded=_STRIPPED
         )
     _strip(sets, identity)
     managed.sets = sets

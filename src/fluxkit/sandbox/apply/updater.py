@@ -111,23 +111,24 @@ def applied(
     schema: SchemaNode | None,
     live: Object,
     config: Object,
-    fields: FieldSet,
     version: str,
     sets: Sets,
     manager: ManagerId,
     ignored: FieldSet,
-    unrecorded: FieldSet,
     *,
     force: bool,
+    fields: FieldSet | None = None,
+    unrecorded: FieldSet = EMPTY,
 ) -> tuple[Object | None, Sets]:
     """The object after ``manager`` applied ``config``, None if it is as it was, and the managers.
 
-    ``fields`` are those of the configuration, ``unrecorded`` those of them that no manager is recorded to own.
+    ``fields`` are those of the configuration, where they are known already; ``unrecorded`` are those that no manager
+    is recorded to own, as far as that may save work.
     Raises :class:`Conflicts`.
     """
     merged: Any = merge(schema, live, config)
     last = sets.get(manager)
-    fields = recursive_difference(fields, ignored)
+    fields = recursive_difference(to_field_set(schema, config) if fields is None else fields, ignored)
     sets = {**sets, manager: ManagedSet(fields, version)}
     given_up = last is not None and last.fields and last.fields != difference(fields, unrecorded)
     if last is not None and given_up and difference(last.fields, fields):

@@ -17,7 +17,7 @@ K = TypeVar("K", bound=Hashable)
 _SLICE = 0.001
 """Seconds of work after which other tasks get their turn."""
 
-_REST = 4
+_REST = 8
 """How many times as long as it has worked a controller rests while clients wait for answers."""
 
 

@@ -29,7 +29,7 @@ def decode_builtin(obj: Object, schema: SchemaNode) -> tuple[Object, list[str]]:
     Raises :class:`DecodingError`.
     """
     unknown: list[str] = []
-    decoded = _object(schema, obj, "", unknown, "", schema.name)
+    decoded = _object(schema, obj, None, unknown, schema.name)
     return decoded, unknown
 
 
@@ -46,7 +46,24 @@ def _go_type(schema: SchemaNode) -> str:
     return {"integer": schema.format or "int64", "number": "float64", "boolean": "bool"}.get(schema.type, schema.type)
 
 
-def _refuse(schema: SchemaNode, value: Any, path: str, owner: str) -> DecodingError:
+_Place = tuple["_Place | None", str, bool] | None
+"""Where a value stands: the place above, ``.member`` or ``[index]``, and whether the decoder's words include that.
+
+Strict errors name list indexes and keys of maps, those of the decoder neither. Most places are never told to anybody.
+"""
+
+
+def _path(place: _Place, *, whole: bool) -> str:
+    parts: list[str] = []
+    while place is not None:
+        place, part, told = place
+        if whole or told:
+            parts.append(part)
+    return "".join(reversed(parts)).removeprefix(".")
+
+
+def _refuse(schema: SchemaNode, value: Any, place: _Place, owner: str) -> DecodingError:
+    path = _path(place, whole=False)
     found = _JSON_NAMES.get(type(value), "value")
     if found == "number" and schema.type == "integer":
         found = f"number {value}"
@@ -55,21 +72,18 @@ def _refuse(schema: SchemaNode, value: Any, path: str, owner: str) -> DecodingEr
     return DecodingError(f"json: cannot unmarshal {found} into {where} of type {_go_type(schema)}")
 
 
-def _object(
-    schema: SchemaNode, value: dict[str, Any], path: str, unknown: list[str], fields: str, owner: str
-) -> dict[str, Any]:
-    """``path`` names the field with list indexes (as strict errors do), ``fields`` without (as the decoder does)."""
+def _object(schema: SchemaNode, value: dict[str, Any], place: _Place, unknown: list[str], owner: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     declared = schema.properties
     extra = schema.additional_properties
-    open_ended = schema.preserve_unknown_fields
+    owner = schema.name or owner
     for key, child in value.items():
         node = declared.get(key) or extra
         if node is None:
-            if open_ended:
+            if schema.preserve_unknown_fields:
                 out[key] = child
             else:
-                unknown.append(f"{path}.{key}" if path else key)
+                unknown.append(_path((place, "." + key, True), whole=True))
             continue
         if child is None:
             # A member of a struct is absent then, an entry of a map has its type's zero value.
@@ -80,8 +94,7 @@ def _object(
         if type(child) is str and node.type == "string" and not node.int_or_string and not node.format:
             out[key] = child
             continue
-        inner = f"{fields}.{key}" if fields and extra is None else fields or key
-        decoded = _value(node, child, f"{path}.{key}" if path else key, unknown, inner, schema.name or owner)
+        decoded = _value(node, child, (place, "." + key, extra is None or place is None), unknown, owner)
         if decoded or not _vanishes(node, decoded) or key in schema.required:
             out[key] = decoded
     return out
@@ -94,45 +107,45 @@ def _vanishes(node: SchemaNode, value: Any) -> bool:
     return isinstance(value, dict) and node.additional_properties is not None
 
 
-def _value(schema: SchemaNode, value: Any, path: str, unknown: list[str], fields: str, owner: str) -> Any:
+def _value(schema: SchemaNode, value: Any, place: _Place, unknown: list[str], owner: str) -> Any:
     kind = schema.type
     if schema.int_or_string:
-        return _int_or_string(schema, value, fields, owner)
+        return _int_or_string(schema, value, place, owner)
     if kind == "object":
         if not isinstance(value, dict):
-            raise _refuse(schema, value, fields, owner)
-        return _object(schema, value, path, unknown, fields, owner)
+            raise _refuse(schema, value, place, owner)
+        return _object(schema, value, place, unknown, owner)
     if kind == "array":
         if not isinstance(value, list):
-            raise _refuse(schema, value, fields, owner)
+            raise _refuse(schema, value, place, owner)
         items = schema.items
         if items is None:
             return value
         if items.type == "string" and all(type(each) is str for each in value):
             return list(value)
         return [
-            _value(items, each, f"{path}[{index}]", unknown, fields, owner) if each is not None else _zero(items)
+            _value(items, each, (place, f"[{index}]", False), unknown, owner) if each is not None else _zero(items)
             for index, each in enumerate(value)
         ]
     if kind == "string":
         if not isinstance(value, str):
-            raise _refuse(schema, value, fields, owner)
+            raise _refuse(schema, value, place, owner)
         if schema.format == "byte":
             _check_base64(value)
         return value
     if kind == "boolean":
         if not isinstance(value, bool):
-            raise _refuse(schema, value, fields, owner)
+            raise _refuse(schema, value, place, owner)
         return value
     if kind == "integer":
         if isinstance(value, bool) or not isinstance(value, int):
-            raise _refuse(schema, value, fields, owner)
+            raise _refuse(schema, value, place, owner)
         limit = _INTEGER_LIMITS.get(schema.format, 2**63)
         if not -limit <= value < limit:
-            raise _refuse(schema, value, fields, owner)
+            raise _refuse(schema, value, place, owner)
         return value
     if kind == "number" and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise _refuse(schema, value, fields, owner)
+        raise _refuse(schema, value, place, owner)
     return value
 
 
@@ -140,16 +153,16 @@ def _zero(schema: SchemaNode) -> Any:
     return {"object": {}, "array": [], "string": "", "integer": 0, "number": 0, "boolean": False}.get(schema.type)
 
 
-def _int_or_string(schema: SchemaNode, value: Any, fields: str, owner: str) -> Any:
+def _int_or_string(schema: SchemaNode, value: Any, place: _Place, owner: str) -> Any:
     if isinstance(value, bool | dict | list):
-        raise _refuse(schema, value, fields, owner)
+        raise _refuse(schema, value, place, owner)
     if schema.format == "quantity":
         try:
             return canonical(value if isinstance(value, str) else repr(value))
         except QuantityError as error:
             raise DecodingError(str(error)) from None
     if isinstance(value, float):
-        raise _refuse(schema, value, fields, owner)
+        raise _refuse(schema, value, place, owner)
     return value
 
 
