@@ -200,6 +200,27 @@ ATTEMPTS = [
         {"kubeConfig": {"secretRef": {"name": SECRETS_OF_VICTIM}}},
     ),
     Attempt(
+        "kubeconfig-by-path-of-a-config-map",
+        mine("a"),
+        FAILED,
+        "may not be used in a path",
+        {"kubeConfig": {"configMapRef": {"name": "../../tenant-victim/configmaps/app"}}},
+    ),
+    Attempt(
+        "keys-by-path",
+        mine("a"),
+        BUILD,
+        "may not be used in a path",
+        {"decryption": {"provider": "sops", "secretRef": {"name": SECRETS_OF_VICTIM}}},
+    ),
+    Attempt(
+        "keys-by-name",
+        mine("a"),
+        BUILD,
+        '"top" not found',
+        {"decryption": {"provider": "sops", "secretRef": {"name": "top"}}},
+    ),
+    Attempt(
         "kubeconfig-with-files",
         mine("a"),
         FAILED,
@@ -251,6 +272,7 @@ ATTEMPTS = [
         BUILD,
         "",
     ),
+    Attempt("component-upwards", mine("a"), BUILD, "", {"components": ["../../../../../../etc"]}),
     Attempt("remote-base", overlay(resources=["https://127.0.0.1:1/x.git//base"]), BUILD, ""),
     Attempt(
         "command",
