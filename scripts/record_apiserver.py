@@ -1,6 +1,6 @@
 """Compare the sandbox with a real Kubernetes API server, and record what the real one answers.
 
-    python scripts/record_apiserver.py [--record] [--only TEXT] [--kubeconfig KUBECONFIG]
+    python scripts/record_apiserver.py [--record] [--only TEXT ...] [--kubeconfig KUBECONFIG]
 
 Plays every case of tests/sandbox/recorded against a bare sandbox and against a real API server, and fails on each
 difference that differences.py does not list. With --record the answers of the real one are written to answers.json.
@@ -72,9 +72,13 @@ def real_player(kubeconfig: Path | None) -> Iterator[Player]:
             player.close()
 
 
-def play(player: Player, only: str) -> Answers:
+def play(player: Player, only: list[str]) -> Answers:
     player.prepare(SETUP)
-    return {each.name: player.play(each) for each in CASES if only in each.name and player.plays(each)}
+    return {each.name: player.play(each) for each in CASES if _wanted(each.name, only) and player.plays(each)}
+
+
+def _wanted(name: str, only: list[str]) -> bool:
+    return not only or any(text in name for text in only)
 
 
 def write(path: Path, answers: Answers) -> None:
@@ -108,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kubeconfig", type=Path, help="of a running API server, instead of building one")
     parser.add_argument("--record", action="store_true", help="write the answers of the real server")
-    parser.add_argument("--only", default="", help="the cases whose name contains this")
+    parser.add_argument("--only", nargs="*", default=[], help="the cases whose name contains one of these")
     arguments = parser.parse_args()
     with real_player(arguments.kubeconfig) as player:
         real = play(player, arguments.only)

@@ -95,6 +95,9 @@ def _prefix(kind: str, api_version: str) -> bytes:
 
 def encoded(body: bytes, resource: Resource) -> bytes:
     """A stored body as the resource's version shows it."""
+    if resource.custom is not None and not body.startswith(_prefix(resource.kind, resource.storage_api_version)):
+        # Written when another version was the stored one.
+        return orjson.dumps(convert(orjson.loads(body), resource))
     if resource.api_version == resource.storage_api_version:
         return body
     stored = _prefix(resource.kind, resource.storage_api_version)

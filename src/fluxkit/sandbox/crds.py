@@ -10,7 +10,7 @@ from fluxkit.objects import Object
 from fluxkit.sandbox.catalog import CustomVersion, Resource, version_priority
 from fluxkit.timestamps import format_time, now
 
-__all__ = ["KEY", "accept", "new_status", "prepare", "resources_of", "set_condition"]
+__all__ = ["KEY", "accept", "has_its_names", "new_status", "note_storage", "prepare", "resources_of", "set_condition"]
 
 KEY = "customresourcedefinitions.apiextensions.k8s.io"
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
@@ -32,6 +32,14 @@ def prepare(definition: Object) -> None:
     for version in spec.get("versions") or ():
         if isinstance(version, dict) and version.get("subresources") == {}:
             del version["subresources"]
+
+
+def note_storage(definition: Object) -> None:
+    """Adds the stored version to those that objects may be stored in, in place."""
+    status = definition.setdefault("status", {})
+    known = status.get("storedVersions") or []
+    storage = [each["name"] for each in definition["spec"].get("versions") or () if each.get("storage")]
+    status["storedVersions"] = [*known, *(name for name in storage if name not in known)]
 
 
 def new_status(definition: Object) -> Object:
@@ -110,6 +118,10 @@ def _is_true(status: Object, kind: str) -> bool:
     return any(item.get("type") == kind and item.get("status") == "True" for item in status.get("conditions") or ())
 
 
+def has_its_names(definition: Object) -> bool:
+    return _is_true(definition.get("status") or {}, "NamesAccepted")
+
+
 def set_condition(definition: Object, kind: str, status: str, reason: str, message: str) -> None:
     found = definition.setdefault("status", {})
     conditions = found["conditions"] = found.get("conditions") or []
@@ -137,19 +149,24 @@ def accept(definition: Object, others: Iterable[Object]) -> None:
         taken |= {accepted.get("plural", ""), accepted.get("singular", ""), *(accepted.get("shortNames") or ())}
         kinds |= {accepted.get("kind", ""), accepted.get("listKind", "")}
     problem = ""
-    for reason, clashing in (
-        ("PluralConflict", wanted["plural"] in taken and wanted["plural"]),
-        ("SingularConflict", wanted.get("singular") in taken and wanted.get("singular")),
-        ("ShortNamesConflict", next((name for name in wanted.get("shortNames") or () if name in taken), "")),
-        ("KindConflict", wanted["kind"] in kinds and wanted["kind"]),
-        ("ListKindConflict", wanted.get("listKind") in kinds and wanted.get("listKind")),
+    accepted = dict(status.get("acceptedNames") or {"kind": "", "plural": ""})
+    for member, reason, used in (
+        ("plural", "PluralConflict", taken),
+        ("singular", "SingularConflict", taken),
+        ("shortNames", "ShortNamesConflict", taken),
+        ("kind", "KindConflict", kinds),
+        ("listKind", "ListKindConflict", kinds),
     ):
+        asked = wanted.get(member) or ()
+        clashing = next((name for name in ([asked] if isinstance(asked, str) else asked) if name in used), "")
         if clashing:
+            # Of several conflicts the last is told.
             problem = reason
             set_condition(definition, "NamesAccepted", "False", reason, f'"{clashing}" is already in use')
-            break
+        elif asked:
+            accepted[member] = asked
     if problem:
-        status.setdefault("acceptedNames", {"kind": "", "plural": ""})
+        status["acceptedNames"] = accepted
         if not _is_true(status, "Established"):
             set_condition(definition, "Established", "False", "NotAccepted", "not all names are accepted")
     else:
@@ -159,7 +176,4 @@ def accept(definition: Object, others: Iterable[Object]) -> None:
             set_condition(
                 definition, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted"
             )
-    storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
-    stored = status.setdefault("storedVersions", [])
-    if storage not in stored:
-        stored.append(storage)
+    note_storage(definition)

@@ -266,7 +266,7 @@ class Registry:
         given = obj["metadata"].get("resourceVersion")
         if given and not str(given).isdigit():
             raise StatusError(500, "", f'strconv.ParseUint: parsing "{given}": invalid syntax')
-        if not given and resource.custom is not None:
+        if not given and (resource.custom is not None or resource.key in strategies.CONDITIONAL_UPDATE):
             raise invalid(
                 resource.plural,
                 resource.group,

@@ -17,6 +17,7 @@ from fluxkit.sandbox.status import Cause
 from fluxkit.timestamps import format_time, now
 
 __all__ = [
+    "CONDITIONAL_UPDATE",
     "CREATE_ON_UPDATE",
     "IMMORTAL",
     "RETURN_DELETED",
@@ -42,8 +43,35 @@ CREATE_ON_UPDATE = frozenset(
 )
 """A PUT to a name that does not exist creates these."""
 
+CONDITIONAL_UPDATE = frozenset(
+    [
+        crds.KEY,
+        "mutatingadmissionpolicies.admissionregistration.k8s.io",
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "clustertrustbundles.certificates.k8s.io",
+        "podcertificaterequests.certificates.k8s.io",
+        "leases.coordination.k8s.io",
+        "runtimeclasses.node.k8s.io",
+        "poddisruptionbudgets.policy",
+        "csidrivers.storage.k8s.io",
+        "csinodes.storage.k8s.io",
+        "csistoragecapacities.storage.k8s.io",
+        "volumeattachments.storage.k8s.io",
+        "storageversionmigrations.storagemigration.k8s.io",
+    ]
+)
+"""A PUT of one of these must name the version that it replaces."""
+
 RETURN_DELETED = frozenset(
     [
+        "csidrivers.storage.k8s.io",
+        "replicationcontrollers",
+        "storageclasses.storage.k8s.io",
+        "volumeattributesclasses.storage.k8s.io",
         "persistentvolumeclaims",
         "persistentvolumes",
         "pods",
@@ -65,6 +93,9 @@ _GENERATION = frozenset(
     [
         "customresourcedefinitions.apiextensions.k8s.io",
         "cronjobs.batch",
+        "endpointslices.discovery.k8s.io",
+        "horizontalpodautoscalers.autoscaling",
+        "podtemplates",
         "daemonsets.apps",
         "deployments.apps",
         "ingresses.networking.k8s.io",
@@ -187,6 +218,8 @@ def prepare_update(resource: Resource, old: Object, new: Object) -> None:
             new.pop("status", None)
     if resource.key == crds.KEY:
         crds.prepare(new)
+        new["status"] = dict(new.get("status") or {})
+        crds.note_storage(new)
     elif resource.key == "namespaces":
         new["spec"] = old.get("spec", {})
     elif resource.key == _DAEMON_SETS:

@@ -122,8 +122,8 @@ def apply(path: str, body: Any, manager: str = "one", *, pick: str = "", **query
     return Step("PATCH", _path(path, query), body, "application/apply-patch+yaml", pick=pick)
 
 
-def merge(path: str, body: Any, **query: Any) -> Step:
-    return Step("PATCH", _path(path, query), body, "application/merge-patch+json")
+def merge(path: str, body: Any, *, pick: str = "", **query: Any) -> Step:
+    return Step("PATCH", _path(path, query), body, "application/merge-patch+json", pick=pick)
 
 
 def strategic(path: str, body: Any, **query: Any) -> Step:

@@ -63,7 +63,12 @@ class Documents:
         body, content_type = self._discovery(path, parts, exchange.request.headers.get("Accept", ""))
         if body is None:
             return respond(b"404 page not found\n", status=404, content_type="text/plain; charset=utf-8")
-        return respond(body, content_type=content_type)
+        response = respond(body, content_type=content_type)
+        if ";as=" in content_type:
+            # Clients may keep the one document that tells of everything.
+            response.headers["Cache-Control"] = "public"
+            response.headers["Vary"] = "Accept"
+        return response
 
     def _discovery(self, path: str, parts: list[str], accept: str) -> tuple[bytes | None, str]:
         catalog = self._catalog

@@ -12,7 +12,7 @@ from fluxkit.sandbox.catalog import Catalog, Resource
 from fluxkit.sandbox.faults import Faults, Stats
 from fluxkit.sandbox.http import administration, documents, reading, reviews, subresources, watching, writing
 from fluxkit.sandbox.http.envelope import sealed
-from fluxkit.sandbox.http.exchange import Exchange, respond, respond_error
+from fluxkit.sandbox.http.exchange import Exchange, respond, respond_error, section
 from fluxkit.sandbox.http.request import RequestInfo, parse_path
 from fluxkit.sandbox.identity import Attributes, Authorizer, User
 from fluxkit.sandbox.lifecycle import Pace
@@ -187,7 +187,8 @@ class APIServer:
             raise method_not_supported()
         if info.verb == "create" and resource.custom is not None and resource.custom.terminating:
             text = "create not allowed while custom resource definition is terminating"
-            raise StatusError(405, "MethodNotAllowed", text)
+            name = section(await exchange.document(), "metadata").get("name", "")
+            raise forbidden(resource.plural, resource.group, name, text)
         handler = _HANDLERS[info.verb]
         if info.verb == "watch":
             return await handler(self.registry, resource, info, exchange)

@@ -60,12 +60,20 @@ class Definitions:
                 for watcher in self._store.watchers():
                     if watcher.resource == name:
                         watcher.close("the definition is gone")
+                self._judge_anew(change.record.decode()["spec"]["group"])
             elif change.record.deleting:
                 self._deleting[name] = name
                 self._serve(change.record.decode())
                 self.controller.enqueue(name)
         elif change.deleted and change.resource in self._deleting:
             self.controller.enqueue(change.resource)
+
+    def _judge_anew(self, group: str) -> None:
+        """The names of a definition that went may be wanted by others of its group."""
+        for record in list(self._store.records(crds.KEY)):
+            definition = record.decode()
+            if definition["spec"]["group"] == group and not crds.has_its_names(definition):
+                self._written(definition)
 
     def _clean_up(self, name: str) -> None:
         record = self._store.get(crds.KEY, ("", name))

@@ -225,7 +225,7 @@ _BINDINGS = (
     wide("Groups", _subjects("Group")),
     wide("ServiceAccounts", _subjects("ServiceAccount")),
 )
-_CREATED = (name_column(), Column("Created At", created_at))
+_CREATED = (name_column(), Column("Created At", created_at, "date"))
 
 
 def _served_versions(definition: Object) -> str:
@@ -236,6 +236,33 @@ def _served_versions(definition: Object) -> str:
 def _established(definition: Object) -> bool:
     conditions = (definition.get("status") or {}).get("conditions") or ()
     return any(each.get("type") == "Established" and each.get("status") == "True" for each in conditions)
+
+
+def _flag(member: str) -> Any:
+    return lambda obj: bool(_spec(obj).get(member))
+
+
+def _token_requests(driver: Object) -> str:
+    return ",".join(each.get("audience", "") for each in _spec(driver).get("tokenRequests") or ()) or "<unset>"
+
+
+def _missing_level(schema: Object) -> str:
+    conditions = (schema.get("status") or {}).get("conditions") or ()
+    return next((each.get("status", "?") for each in conditions if each.get("type") == "Dangling"), "?")
+
+
+def _param_kind(policy: Object) -> str:
+    kind = _spec(policy).get("paramKind")
+    return f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}" if kind else "<unset>"
+
+
+def _param_reference(binding: Object) -> str:
+    reference = _spec(binding).get("paramRef") or {}
+    if not reference:
+        return "<unset>"
+    namespace, name = reference.get("namespace"), reference.get("name")
+    shown = name or "*"
+    return f"{namespace}/{shown}" if namespace else shown
 
 
 _DEFINITIONS = (
@@ -413,8 +440,33 @@ COLUMNS: dict[str, Sequence[Column]] = {
         Column("Provisioner", _text("provisioner")),
         Column("ReclaimPolicy", _text("reclaimPolicy", empty="Delete")),
         Column("VolumeBindingMode", _text("volumeBindingMode", empty="<unset>")),
-        Column("AllowVolumeExpansion", lambda obj: bool(obj.get("allowVolumeExpansion")), "boolean"),
+        Column("AllowVolumeExpansion", lambda obj: bool(obj.get("allowVolumeExpansion"))),
         Column("Age", age),
+    ),
+    "csidrivers.storage.k8s.io": (
+        name_column(), Column("AttachRequired", lambda obj: bool(_spec(obj).get("attachRequired", True)), "boolean"),
+        Column("PodInfoOnMount", _flag("podInfoOnMount"), "boolean"),
+        Column("StorageCapacity", _flag("storageCapacity"), "boolean"),
+        Column("TokenRequests", _token_requests), Column("RequiresRepublish", _flag("requiresRepublish"), "boolean"),
+        Column("Modes", lambda obj: ",".join(_spec(obj).get("volumeLifecycleModes") or ()) or "Persistent"),
+        Column("Age", age),
+    ),
+    "flowschemas.flowcontrol.apiserver.k8s.io": (
+        name_column(), Column("PriorityLevel", _text("spec", "priorityLevelConfiguration", "name", empty="<none>")),
+        Column("MatchingPrecedence", lambda obj: _spec(obj).get("matchingPrecedence") or 1000),
+        Column("DistinguisherMethod", _text("spec", "distinguisherMethod", "type", empty="<none>")),
+        Column("Age", age), Column("MissingPL", _missing_level),
+    ),
+    "validatingadmissionpolicies.admissionregistration.k8s.io": (
+        name_column(), Column("Validations", lambda obj: len(_spec(obj).get("validations") or ()), "integer"),
+        Column("ParamKind", _param_kind), Column("Age", age),
+    ),
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": (
+        name_column(), Column("PolicyName", _text("spec", "policyName")), Column("ParamRef", _param_reference),
+        Column("Age", age),
+    ),
+    "volumeattributesclasses.storage.k8s.io": (
+        name_column(), Column("DriverName", _text("driverName")), Column("Age", age),
     ),
     "validatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
 }  # fmt: skip

@@ -268,7 +268,7 @@ _CRON_JOBS = (
     name_column(),
     Column("Schedule", lambda obj: _spec(obj).get("schedule", "")),
     Column("Timezone", lambda obj: _spec(obj).get("timeZone") or "<none>"),
-    Column("Suspend", lambda obj: "True" if _spec(obj).get("suspend") else "False"),
+    Column("Suspend", lambda obj: "True" if _spec(obj).get("suspend") else "False", "boolean"),
     Column("Active", lambda obj: len(_status(obj).get("active") or ()), "integer"),
     Column("Last Schedule", _last_schedule),
     Column("Age", age),

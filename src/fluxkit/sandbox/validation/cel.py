@@ -107,6 +107,9 @@ def _check(schema: SchemaNode, rule: Mapping[str, Any], value: Any, old: Any, pa
     optional = bool(rule.get("optionalOldSelf"))
     if transition and old is _ABSENT and not optional:
         return
+    if old is not _ABSENT and value == old and not optional:
+        # What has not changed is not judged again: the rule may be younger than the value.
+        return
     program = _program(text, optional)
     if program is None:
         return

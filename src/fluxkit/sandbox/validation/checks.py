@@ -69,7 +69,7 @@ class SchemaTypeChecks:
             schema = self._schemas.of(resource)
             if schema is None:
                 return []
-            found = structural.validate(schema, obj)
+            found = structural.validate(schema, obj, old)
             if any(cause.reason in _BLOCKING for cause in found):
                 return found + (cel.unchecked() if cel.has_rules(schema) else [])
             return found + cel.validate_rules(schema, obj, old)

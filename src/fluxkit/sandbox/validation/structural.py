@@ -72,24 +72,30 @@ def apply_defaults(schema: SchemaNode, value: Any) -> None:
 
 # Validation
 
+_ABSENT: Any = object()
 _NOWHERE = "<nil>"
 """The field of errors that upstream tells without one."""
 
 
-def validate(schema: SchemaNode, obj: Mapping[str, Any]) -> list[Cause]:
-    """What is wrong with a whole custom resource. ``metadata`` is judged elsewhere."""
+def validate(schema: SchemaNode, obj: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> list[Cause]:
+    """What is wrong with a whole custom resource. ``metadata`` is judged elsewhere.
+
+    What was there in the stored object ``old`` already is not judged again: schemas may have become stricter since
+    (kubernetes/apiextensions-apiserver ``pkg/apiserver/validation/ratcheting.go``).
+    """
+    before: Mapping[str, Any] = old if old is not None else {}
     found: list[Cause] = []
     missing = [key for key in schema.required if key not in obj]
     found.extend(Cause.required(key) for key in missing)
     for key, node in schema.properties.items():
         if key in obj and key not in ("apiVersion", "kind", "metadata"):
-            _value(node, obj[key], key, found)
+            _value(node, obj[key], key, found, before.get(key, _ABSENT))
     metadata = schema.constraints.get("metadata")
     if isinstance(metadata, SchemaNode) and isinstance(obj.get("metadata"), dict):
         for key in ("name", "generateName"):
             node_or_none = metadata.properties.get(key)
             if node_or_none is not None and key in obj["metadata"]:
-                _value(node_or_none, obj["metadata"][key], f"metadata.{key}", found)
+                _value(node_or_none, obj["metadata"][key], f"metadata.{key}", found, _ABSENT)
     return found
 
 
@@ -116,8 +122,8 @@ def _fits(kind: str, value: Any) -> bool:
     return actual == kind
 
 
-def _value(schema: SchemaNode, value: Any, path: str, found: list[Cause]) -> None:
-    if value is None and schema.nullable:
+def _value(schema: SchemaNode, value: Any, path: str, found: list[Cause], old: Any) -> None:
+    if (value is None and schema.nullable) or (old is not _ABSENT and value == old):
         return
     kind = schema.type
     if schema.int_or_string:
@@ -141,12 +147,12 @@ def _value(schema: SchemaNode, value: Any, path: str, found: list[Cause]) -> Non
         text = f"{path} in body must be of type {schema.format}: {json.dumps(value)}"
         found.append(causes.type_invalid(path, value, text))
     if isinstance(value, dict):
-        _members(schema, value, path, found)
+        _members(schema, value, path, found, old if isinstance(old, dict) else {})
     elif isinstance(value, list):
-        _items(schema, value, path, found)
+        _items(schema, value, path, found, old if isinstance(old, list) else [])
 
 
-def _members(schema: SchemaNode, value: dict[str, Any], path: str, found: list[Cause]) -> None:
+def _members(schema: SchemaNode, value: dict[str, Any], path: str, found: list[Cause], old: Mapping[str, Any]) -> None:
     for key in schema.required:
         if key not in value:
             found.append(Cause.required(f"{path}.{key}"))
@@ -157,13 +163,15 @@ def _members(schema: SchemaNode, value: dict[str, Any], path: str, found: list[C
     for key, child in value.items():
         node = schema.child(key)
         if node is not None and not (schema.embedded_resource and key in ("apiVersion", "kind", "metadata")):
-            _value(node, child, f"{path}.{key}", found)
+            _value(node, child, f"{path}.{key}", found, old.get(key, _ABSENT))
 
 
-def _items(schema: SchemaNode, value: list[Any], path: str, found: list[Cause]) -> None:
+def _items(schema: SchemaNode, value: list[Any], path: str, found: list[Cause], old: list[Any]) -> None:
     if schema.items is not None:
+        earlier = {_identity(schema, each): each for each in old} if schema.list_type == "map" else {}
         for index, child in enumerate(value):
-            _value(schema.items, child, f"{path}[{index}]", found)
+            before = earlier.get(_identity(schema, child), _ABSENT) if earlier else _ABSENT
+            _value(schema.items, child, f"{path}[{index}]", found, before)
     if schema.list_type == "atomic":
         return
     seen: set[str] = set()
@@ -177,6 +185,11 @@ def _items(schema: SchemaNode, value: list[Any], path: str, found: list[Cause]) 
         if key in seen:
             found.append(causes.duplicate(f"{path}[{index}]", shown))
         seen.add(key)
+
+
+def _identity(schema: SchemaNode, item: Any) -> tuple[str, ...]:
+    """What makes items of a list with keys the same item."""
+    return tuple(repr(item.get(key)) for key in schema.list_map_keys) if isinstance(item, dict) else ()
 
 
 def _default_of(schema: SchemaNode, key: str) -> Any:

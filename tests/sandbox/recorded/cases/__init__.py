@@ -4,11 +4,14 @@ from tests.sandbox.recorded.cases import (
     access,
     applying,
     custom,
+    definitions,
+    directives,
     flux,
     managers,
     objects,
     patches,
     reading,
+    renderings,
     validation,
     watching,
     writing,
@@ -29,6 +32,9 @@ CASES: tuple[Case, ...] = (
     *access.CASES,
     *managers.CASES,
     *writing.CASES,
+    *renderings.CASES,
+    *directives.CASES,
+    *definitions.CASES,
 )
 SETUP = flux.SETUP
 """Requests that a server gets before the cases."""

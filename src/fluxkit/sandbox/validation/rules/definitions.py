@@ -16,6 +16,7 @@ _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _GO_TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list, "boolean": bool, "integer": int, "number": (int, float), "object": dict, "string": str,
 }  # fmt: skip
+_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _MIXED_CASE = "may have mixed case, but should otherwise match: "
 
 
@@ -32,6 +33,27 @@ def custom_resource_definition(obj: Object, old: Object | None) -> list[Cause]:
     if spec.get("group") and "." not in spec["group"]:
         found.append(causes.invalid("spec.group", spec["group"], "should be a domain with at least one dot"))
     found += _versions(spec.get("versions") or [])
+    found += _parts(spec.get("versions") or [])
+    if spec.get("preserveUnknownFields"):
+        text = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        found.append(causes.invalid("spec.preserveUnknownFields", True, text))
+    conversion = spec.get("conversion") or {}
+    if conversion.get("strategy") == "Webhook":
+        webhook = conversion.get("webhook") or {}
+        if not webhook.get("clientConfig"):
+            text = "required when strategy is set to Webhook"
+            found.append(Cause.required("spec.conversion.webhookClientConfig", text))
+        if not webhook.get("conversionReviewVersions"):
+            found.append(Cause.required("spec.conversion.conversionReviewVersions"))
+    served = {each.get("name") for each in spec.get("versions") or ()}
+    for index, version in enumerate((obj.get("status") or {}).get("storedVersions") or () if old is not None else ()):
+        if version not in served:
+            text = (
+                f"missing from spec.versions; {version} was previously a storage version, and must remain in "
+                f"spec.versions until a storage migration ensures no data remains persisted in {version} and removes "
+                f"{version} from status.storedVersions"
+            )
+            found.append(causes.invalid(f"status.storedVersions[{index}]", version, text))
     if old is not None:
         before = old.get("spec") or {}
         for field in ("group", "scope"):
@@ -52,7 +74,65 @@ def _names(given: dict[str, Any]) -> list[Cause]:
         problem = names.is_dns1035_label(name.lower() if mixed else name)
         if problem:
             found.append(causes.invalid(f"spec.names.{field}", name, (_MIXED_CASE if mixed else "") + problem))
+    for field in ("shortNames", "categories"):
+        for index, name in enumerate(given.get(field) or ()):
+            problem = names.is_dns1035_label(name)
+            if problem:
+                found.append(causes.invalid(f"spec.names.{field}[{index}]", name, problem))
     return found
+
+
+_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+
+
+def _parts(versions: list[dict[str, Any]]) -> list[Cause]:
+    """Columns, selectable fields and subresources. Upstream names what all versions share by the definition's spec."""
+    found: list[Cause] = []
+    for index, version in enumerate(versions):
+
+        def place(member: str, number: int = index, given: dict[str, Any] = version) -> tuple[str, Any]:
+            shared = all(each.get(member) == versions[0].get(member) for each in versions)
+            path = f"spec.{member}" if shared else f"spec.versions[{number}].{member}"
+            return path, given.get(member) if not shared or number == 0 else None
+
+        where, columns = place("additionalPrinterColumns")
+        for number, column in enumerate(columns or ()):
+            kind = column.get("type") or ""
+            if kind not in _COLUMN_TYPES:
+                text = f"must be one of {','.join(_COLUMN_TYPES)}"
+                found.append(causes.invalid(f"{where}[{number}].type", kind, text))
+            if not column.get("jsonPath"):
+                found.append(Cause.required(f"{where}[{number}].JSONPath"))
+        where, fields = place("selectableFields")
+        for number, field in enumerate(fields or ()):
+            path = field.get("jsonPath") or ""
+            if not _declares((version.get("schema") or {}).get("openAPIV3Schema") or {}, path):
+                text = "is an invalid path: does not refer to a valid field"
+                found.append(causes.invalid(f"{where}[{number}].jsonPath", path, text))
+        where, subresources = place("subresources")
+        scale = (subresources or {}).get("scale")
+        if scale is not None:
+            for member, root in (("specReplicasPath", ".spec"), ("statusReplicasPath", ".status")):
+                path = scale.get(member) or ""
+                if not path:
+                    found.append(Cause.required(f"{where}.scale.{member}"))
+                elif not path.startswith(f"{root}."):
+                    text = f"should be a json path under {root}"
+                    found.append(causes.invalid(f"{where}.scale.{member}", path, text))
+    return found
+
+
+def _declares(schema: dict[str, Any], path: str) -> bool:
+    """Whether a schema declares the field at a simple JSON path, outside of metadata."""
+    parts = path.removeprefix(".").split(".")
+    if not path.startswith(".") or parts[0] == "metadata":
+        return False
+    for part in parts:
+        child = (schema.get("properties") or {}).get(part)
+        if not isinstance(child, dict):
+            return False
+        schema = child
+    return True
 
 
 def _versions(versions: list[dict[str, Any]]) -> list[Cause]:
@@ -98,6 +178,11 @@ def _structural(schema: dict[str, Any], path: str, *, root: bool = False) -> lis
     """What keeps a schema from being structural, and what is wrong with its own fields."""
     found: list[Cause] = []
     kind = schema.get("type")
+    if "$ref" in schema:
+        return [Cause.forbidden(f"{path}.$ref", "$ref is not supported")]
+    if root and _names_more((schema.get("properties") or {}).get("metadata")):
+        text = "must not specify anything other than name and generateName, but metadata is implicitly specified"
+        found.append(Cause.forbidden(f"{path}.properties[metadata]", text))
     if root and not kind:
         found.append(Cause.required(f"{path}.type", "must not be empty at the root"))
     elif root and kind != "object":
@@ -131,6 +216,10 @@ def _structural(schema: dict[str, Any], path: str, *, root: bool = False) -> lis
     return found
 
 
+def _names_more(metadata: dict[str, Any] | None) -> bool:
+    return metadata is not None and bool(set(metadata.get("properties") or ()) - {"name", "generateName"})
+
+
 def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
     found: list[Cause] = []
     pattern = schema.get("pattern")
@@ -148,6 +237,13 @@ def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
     if list_type and list_type not in ("atomic", "set", "map"):
         where = f"{path}.x-kubernetes-list-type"
         found.append(causes.not_supported(where, list_type, ("atomic", "set", "map")))
+    items = schema.get("items")
+    scalar = not isinstance(items, dict) or items.get("type") not in ("object", "array")
+    if list_type == "set" and isinstance(items, dict) and not scalar:
+        member = "x-kubernetes-map-type" if items["type"] == "object" else "x-kubernetes-list-type"
+        if items.get(member) != "atomic" and not (items["type"] == "array" and member not in items):
+            text = "must be atomic as item of a list with x-kubernetes-list-type=set"
+            found.append(causes.invalid(f"{path}.items.{member}", items.get(member), text))
     if list_type == "map" and not schema.get("x-kubernetes-list-map-keys"):
         text = 'must not be empty if x-kubernetes-list-type is "map"'
         found.append(Cause.required(f"{path}.x-kubernetes-list-map-keys", text))
@@ -168,6 +264,12 @@ def _own_fields(schema: dict[str, Any], path: str) -> list[Cause]:
             where = f"{path}.x-kubernetes-validations[{index}].rule"
             found.append(Cause.required(where, "rule is not specified"))
             continue
+        if "\n" in (rule.get("message") or ""):
+            where = f"{path}.x-kubernetes-validations[{index}].message"
+            found.append(causes.invalid(where, rule["message"], "message must not contain line breaks"))
+        if rule.get("reason") and rule["reason"] not in _REASONS:
+            where = f"{path}.x-kubernetes-validations[{index}].reason"
+            found.append(causes.not_supported(where, rule["reason"], _REASONS))
         for member in ("rule", "messageExpression"):
             optional_old = bool(rule.get("optionalOldSelf"))
             problem = cel.compile_problem(rule[member], optional_old=optional_old) if rule.get(member) else ""

@@ -46,7 +46,7 @@ def pod_spec(spec: dict[str, Any], path: str) -> list[Cause]:
     for index, volume in enumerate(spec.get("volumes") or ()):
         where = f"{path}.volumes[{index}]"
         found += _name(volume, where, volumes)
-        sources = [key for key in volume if key != "name"]
+        sources = sorted((key for key in volume if key != "name"), key=_source_order)
         if len(sources) > 1:
             found.append(Cause.forbidden(f"{where}.{sources[1]}", "may not specify more than 1 volume type"))
         found += _volume(volume, where)
@@ -147,6 +147,17 @@ def _name(item: dict[str, Any], path: str, taken: set[str]) -> list[Cause]:
         found.append(causes.duplicate(f"{path}.name", name))
     taken.add(name)
     return found
+
+
+_SOURCES = (
+    "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi",
+    "glusterfs", "persistentVolumeClaim", "rbd", "cephfs", "downwardAPI", "fc", "azureFile", "configMap",
+)  # fmt: skip
+
+
+def _source_order(source: str) -> int:
+    """Upstream looks at the sources of a volume in this order."""
+    return _SOURCES.index(source) if source in _SOURCES else len(_SOURCES)
 
 
 def _volume(volume: dict[str, Any], path: str) -> list[Cause]:
