@@ -14,7 +14,7 @@ from tests.cli.conftest import Flux
 # what a machine outside of a cluster, or this installation, decides
 _ELSEWHERE = {
     "build_memory", "build_timeout", "build_workers", "context", "kube_api_burst", "kube_api_qps", "kubeconfig",
-    "runtime_namespace", "source_localhost",
+    "runtime_namespace", "source_localhost", "watcher_localhost",
 }  # fmt: skip
 
 
