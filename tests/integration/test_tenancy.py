@@ -285,7 +285,7 @@ ATTEMPTS = [
                 "run",
                 metadata={"annotations": {"config.kubernetes.io/function": "exec: {path: ./run.sh}"}},
             ),
-            "run.sh": "#!/bin/sh\ntouch /tmp/fluxkit-was-here\n",
+            "run.sh": "#!/bin/sh\ntouch @ran@\n",
         },
         BUILD,
         "",
@@ -468,11 +468,12 @@ async def kubeconfigs(stage: Stage, listener: str, directory: Path) -> None:
         )
 
 
-async def try_all(stage: Stage) -> None:
+async def try_all(stage: Stage, ran: Path) -> None:
+    """``ran`` is a file that exists once a command of mallory's has run."""
     repository = stage.mallory.repository
     for attempt in ATTEMPTS:
         for path, text in (attempt.files or {"empty/.keep": ""}).items():
-            repository.write(f"{attempt.name}/{path}", text)
+            repository.write(f"{attempt.name}/{path}", text.replace("@ran@", str(ran)))
     (repository.clone / "link-upwards").mkdir(exist_ok=True)
     (repository.clone / "link-upwards" / "etc").symlink_to("/etc")
     repository.write("link-upwards/kustomization.yaml", yaml.dump({"resources": ["etc/hostname"]}))
@@ -516,20 +517,21 @@ async def forge_inventory(stage: Stage) -> None:
 REPOSITORIES = {
     "without-credentials": {},
     "credentials-by-path": {"secretRef": {"name": "../../tenant-victim/secrets/git"}},
-    "option-as-branch": {"ref": {"branch": "--upload-pack=touch /tmp/fluxkit-was-here"}},
-    "option-as-name": {"ref": {"name": "--upload-pack=touch /tmp/fluxkit-was-here"}},
+    "option-as-branch": {"ref": {"branch": "--upload-pack=touch @ran@"}},
+    "option-as-name": {"ref": {"name": "--upload-pack=touch @ran@"}},
     "included-from-elsewhere": {"include": [{"repository": {"name": f"../{VICTIM}/fleet"}}]},
 }
 
 
-async def try_repositories(stage: Stage) -> None:
+async def try_repositories(stage: Stage, ran: Path) -> None:
     """The victim's repository without the victim's credentials, and words that git might take for options."""
     for address in ("file:///etc", "ext::sh -c whoami", "/etc"):
         with pytest.raises(Invalid, match=r"spec\.url"):
             await stage.client.create(git_repository("scheme", MINE, address))
     url = stage.rig.url(stage.victim.repository)
     for name, spec in REPOSITORIES.items():
-        obj = git_repository(name, MINE, url, **spec)
+        given = orjson.loads(orjson.dumps(spec).replace(b"@ran@", str(ran).encode()))
+        obj = git_repository(name, MINE, url, **given)
         if "secretRef" not in spec and name == "without-credentials":
             del obj["spec"]["secretRef"]
         elif name.startswith(("option", "included")):
@@ -561,18 +563,18 @@ async def everything_of_mine(stage: Stage) -> str:
 async def test_nothing_leads_to_another_namespace(stage: Stage, listener: str, tmp_path: Path) -> None:
     await kubeconfigs(stage, listener, tmp_path)
     before = await stage.possessions()
-    await try_all(stage)
+    ran = tmp_path / "ran"
+    await try_all(stage, ran)
     answers = {attempt.name: await outcome(stage, attempt) for attempt in ATTEMPTS}
     unexpected = {each.name: answers[each.name] for each in ATTEMPTS if each.told not in answers[each.name]}
     assert unexpected == {}
     told = answers["health-of-what-exists"].partition("timeout waiting")[2].replace("web", "nothing")
     assert told == answers["health-of-what-does-not"].partition("timeout waiting")[2], "existence does not show"
-    await try_repositories(stage)
+    await try_repositories(stage, ran)
     await forge_inventory(stage)
     assert await stage.possessions() == before
     assert stage.tokens
     assert set(stage.tokens) == {""}, "no credentials of the controllers' machine went to mallory's server"
-    assert not (tmp_path / "ran").exists()
-    assert not Path("/tmp/fluxkit-was-here").exists()
+    assert not ran.exists()
     assert MARKER not in await everything_of_mine(stage)
     assert MARKER not in stage.rig.controllers.log_file.read_text()
