@@ -70,10 +70,7 @@ def set_namespace(
     def set_field(container: Any, key: Any) -> None:
         value = container[key]
         if isinstance(value, dict | list):
-            raise KustomizeError(
-                "namespace field specs must target scalar nodes: "
-                f"wrong node kind: expected ScalarNode but got {kind_name(value)}"
-            )
+            raise KustomizeError(f"wrong node kind: expected ScalarNode but got {kind_name(value)}")
         if not unset_only or is_null(value) or text_of(value) == "":
             container[key] = namespace
 
@@ -89,7 +86,10 @@ def set_namespace(
             continue
         if binding and spec.path == "subjects/namespace" and spec.kind in ("RoleBinding", "ClusterRoleBinding"):
             continue
-        visit_path(resource, spec, set_field, "scalar")
+        try:
+            visit_path(resource, spec, set_field, "scalar")
+        except KustomizeError as error:
+            raise error.wrap("namespace field specs must target scalar nodes") from None
 
 
 _METADATA: Final = FieldSpec(path="metadata/namespace", create=True)
