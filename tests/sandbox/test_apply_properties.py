@@ -86,6 +86,34 @@ def test_an_applier_that_leaves_takes_only_its_own(first: Any, second: Any) -> N
     }
 
 
+def _full(pod: Any) -> Any:
+    """A configuration without empty lists and maps: two appliers would share those."""
+    metadata = {name: value for name, value in pod["metadata"].items() if value}
+    containers = [{name: value for name, value in each.items() if value} for each in pod["spec"]["containers"]]
+    return {**pod, "metadata": metadata, "spec": {"containers": containers} if containers else {"hostname": "x"}}
+
+
+def _renamed(pod: Any) -> Any:
+    """A configuration that shares no field with what :func:`pods` draws."""
+    metadata = {**pod["metadata"], "labels": {f"o{key}": value for key, value in pod["metadata"]["labels"].items()}}
+    if "finalizers" in metadata:
+        metadata["finalizers"] = [f"o{each}" for each in metadata["finalizers"]]
+    containers = [{**each, "name": f"o{each['name']}"} for each in pod["spec"]["containers"]]
+    return _full({**pod, "metadata": metadata, "spec": {"containers": containers}})
+
+
+@given(pods().map(_full), pods().map(_renamed).filter(lambda pod: pod["spec"].get("containers")))
+@settings(max_examples=50, deadline=None)
+def test_appliers_of_disjoint_fields_may_come_in_any_order(first: Any, second: Any) -> None:
+    def patch(live: Any, config: Any, manager: str) -> Any:
+        return apply_patch(live, config, schema=SCHEMA, manager=manager, force=False, now=NOW)
+
+    one = patch(patch(None, first, "a"), second, "b")
+    other = patch(patch(None, second, "b"), first, "a")
+    assert content(one) == content(other)
+    assert one["metadata"].get("managedFields") == other["metadata"].get("managedFields")
+
+
 TRIES: Any = st.recursive(
     st.just({}),
     lambda inner: st.dictionaries(st.sampled_from(["f:a", "f:b", "f:c", "."]), inner, max_size=3),
