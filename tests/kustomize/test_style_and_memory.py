@@ -2,6 +2,7 @@
 build notes down what it did. Found by comparing random and public kustomizations with the real tool.
 """
 
+import json
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -108,11 +109,19 @@ def test_strings_from_json_are_quoted_where_yaml_must_quote_them(tmp_path: Path)
     assert (data["added"], data["single"], data["double"]) == ("false", False, "7")
 
 
-def test_generated_values_of_several_lines_are_blocks(tmp_path: Path) -> None:
-    text = """\
-        configMapGenerator:
-        - {name: cm, literals: ["line=a", "lines=a\\nb"]}
-        """
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((value, "7") for value in ("5", "true", "yes", "0x1F", "1_000", ".5", "~", '{"a": 1}', "[1]", "a: b", "- x")),
+        *((value, "7") for value in ("# x", "&x y", "a\\nb")),
+        *((value, 7) for value in ("word", "", "12:30", "2020-01-01", "'q'", "*x", "1.2.3", "=", "!x y")),
+    ],
+)
+def test_generated_values_are_quoted_where_they_read_as_something_else(
+    tmp_path: Path, value: str, expected: object
+) -> None:
+    """`PORT: 7` over a literal `PORT=5` gives a string, and so do texts of several lines."""
+    base = "configMapGenerator:\n- name: cm\n  literals:\n  - " + json.dumps(f"v={value}").replace("\\\\", "\\") + "\n"
     overlay = """\
         resources: [../base]
         patches:
@@ -122,11 +131,30 @@ def test_generated_values_of_several_lines_are_blocks(tmp_path: Path) -> None:
             metadata:
               name: cm
             data:
-              line: 1
-              lines: 1
+              v: 7
         """
-    files: dict[str, str | bytes] = {"base/kustomization.yaml": text, "top/kustomization.yaml": overlay}
-    assert built(tmp_path, files, "top")[0]["data"] == {"line": 1, "lines": "1"}
+    files: dict[str, str | bytes] = {"base/kustomization.yaml": base, "top/kustomization.yaml": overlay}
+    assert built(tmp_path, files, "top")[0]["data"]["v"] == expected
+
+
+def test_labels_are_quoted_where_they_read_as_something_else(tmp_path: Path) -> None:
+    """Those of generators always are."""
+    base = """\
+        configMapGenerator: [{name: cm, options: {labels: {mine: word}}}]
+        labels: [{pairs: {number: "1", word: w}}]
+        """
+    overlay = """\
+        resources: [../base]
+        patches:
+        - patch: |
+            apiVersion: v1
+            kind: ConfigMap
+            metadata:
+              name: cm
+              labels: {number: 2, word: 2, mine: 2}
+        """
+    files: dict[str, str | bytes] = {"base/kustomization.yaml": base, "top/kustomization.yaml": overlay}
+    assert built(tmp_path, files, "top")[0]["metadata"]["labels"] == {"number": "2", "word": 2, "mine": "2"}
 
 
 @pytest.mark.contract("KZB-192")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.identity import ResId
 from fluxkit.kustomize.resource import ORIGIN_ANNOTATION, Resource
-from fluxkit.kustomize.tree import block_or_plain, is_null, text_of
+from fluxkit.kustomize.tree import is_null, new_value, text_of
 
 __all__ = ["ResMap"]
 
@@ -135,9 +135,7 @@ def _merge_data(new: Resource, old: Resource, field: str) -> None:
     for source in (old, new):
         data = source.tree.get(field)
         if isinstance(data, dict):
-            merged.update(
-                (key, "" if is_null(value) else block_or_plain(text_of(value))) for key, value in data.items()
-            )
+            merged.update((key, "" if is_null(value) else new_value(text_of(value))) for key, value in data.items())
     if merged:
         new.tree[field] = merged
     else:

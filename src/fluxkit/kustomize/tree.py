@@ -13,6 +13,7 @@ resolved by go-yaml v3.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from fluxkit.kustomize.errors import KustomizeError, MalformedYAML
@@ -20,6 +21,7 @@ from fluxkit.kustomize.folding import Folded, Quoted, folded, refolded
 from fluxkit.yaml.composer import ScalarRules, compose_all, copy_tree
 from fluxkit.yaml.emitter import quoted
 from fluxkit.yaml.errors import YAMLError
+from fluxkit.yaml.loader import RULES
 from fluxkit.yaml.scalars import (
     ScalarKind,
     classify,
@@ -41,13 +43,14 @@ __all__ = [
     "Quoted",
     "Scalar",
     "Styled",
-    "block_or_plain",
     "copy_tree",
     "from_json",
     "is_empty",
     "is_null",
     "is_string",
     "kind_name",
+    "new_string",
+    "new_value",
     "plain",
     "put_text",
     "read_documents",
@@ -103,13 +106,15 @@ class Linked(str):
     the resource is rebuilt from JSON. ``holders`` are the mappings, by identity.
     """
 
-    __slots__ = ("holders",)
+    __slots__ = ("holders", "quoted")
 
     holders: list[dict[str, Any]]
+    quoted: bool
 
-    def __new__(cls, text: str, holders: list[dict[str, Any]]) -> "Linked":
+    def __new__(cls, text: str, holders: list[dict[str, Any]], quoted: bool = False) -> "Linked":
         made = super().__new__(cls, text)
         made.holders = holders
+        made.quoted = quoted
         return made
 
 
@@ -120,7 +125,7 @@ def write(container: Any, key: Any, value: Node, *, keep_style: bool = True) -> 
     current = container[key]
     if not keep_style:
         value = str(value) if isinstance(value, Quoted) else value
-    elif isinstance(current, Quoted):
+    elif isinstance(current, Quoted) or (type(current) is Linked and current.quoted):
         if type(value) is Scalar:
             value = Quoted(value.text)
         elif type(value) is str:
@@ -128,7 +133,7 @@ def write(container: Any, key: Any, value: Node, *, keep_style: bool = True) -> 
     elif isinstance(value, Quoted):
         value = str(value)
     if type(current) is Linked and any(holder is container for holder in current.holders):
-        shared = Linked(value, current.holders) if isinstance(value, str) else value
+        shared = Linked(value, current.holders, isinstance(value, Quoted)) if isinstance(value, str) else value
         for holder in current.holders:
             if holder.get(key) is current:
                 holder[key] = shared
@@ -184,9 +189,34 @@ def text_of(node: Node) -> str:
     return node.text if type(node) is Scalar else ""
 
 
-def block_or_plain(text: str) -> str:
-    """A string as go-yaml's ``SetString`` writes it: several lines as a block, which is a style of its own."""
-    return Quoted(text) if "\n" in text else str(text)
+def new_string(text: str) -> str:
+    """A string as a field that is set to it holds it (kyaml ``FieldSetter``): in quotes if YAML 1.1 would read it as
+    something else.
+    """
+    return Quoted(text) if _reads_as_other(str(text)) else str(text)
+
+
+def new_value(text: str) -> str:
+    """As :func:`new_string`, for data of generated resources: several lines are a block, a style of its own."""
+    return Quoted(text) if "\n" in text else new_string(text)
+
+
+# Dates and base-60 numbers are strings to go-yaml v2, unless a time is asked for.
+_STILL_STRING = re.compile(r"[0-9]{4}-[0-9]|[-+]?[0-9][0-9_]*:")
+_WORDY = re.compile(r"[A-Za-z0-9._+/-]*(?:=*)", re.ASCII).fullmatch
+
+
+@lru_cache(maxsize=4096)
+def _reads_as_other(text: str) -> bool:
+    """kyaml ``IsValueNonString``."""
+    if not text or "\n" in text:
+        return False
+    if _WORDY(text) or len(text) > 10_000:
+        return needs_quotes(text) and not _STILL_STRING.match(text)
+    try:
+        return not isinstance(next(compose_all(text, "text", RULES), None), str)
+    except YAMLError:
+        return False
 
 
 def untyped(text: str) -> Scalar:

@@ -11,7 +11,7 @@ from fluxkit.kustomize.identity import Scopes
 from fluxkit.kustomize.kustomization import GeneratorArgs, GeneratorOptions
 from fluxkit.kustomize.loader import Loader
 from fluxkit.kustomize.resource import Resource
-from fluxkit.kustomize.tree import Scalar, block_or_plain
+from fluxkit.kustomize.tree import Quoted, Scalar, new_value
 
 __all__ = ["MapGenerator", "wrapped_base64"]
 
@@ -39,19 +39,19 @@ class MapGenerator(Struct, frozen=True):
         pairs = load_pairs(self.loader, args)
         if self.kind == "Secret":
             tree["type"] = args.type or "Opaque"
-            tree["data"] = {key: wrapped_base64(value) for key, value in sorted(pairs.items())}
+            tree["data"] = {key: new_value(wrapped_base64(value)) for key, value in sorted(pairs.items())}
         else:
             for key, value in sorted(pairs.items()):
                 try:
-                    tree.setdefault("data", {})[key] = block_or_plain(value.decode())
+                    tree.setdefault("data", {})[key] = new_value(value.decode())
                 except UnicodeDecodeError:
                     tree.setdefault("binaryData", {})[key] = wrapped_base64(value)
             if tree.get("data") == {}:
                 del tree["data"]
         if options.labels:
-            metadata["labels"] = dict(options.labels)
+            metadata["labels"] = {name: Quoted(text) for name, text in options.labels.items()}
         if options.annotations:
-            metadata["annotations"] = dict(options.annotations)
+            metadata["annotations"] = {name: Quoted(text) for name, text in options.annotations.items()}
         if options.immutable:
             tree["immutable"] = Scalar("true", "!!bool")
         resource = Resource(tree, self.scopes)

@@ -9,7 +9,7 @@ from fluxkit.kustomize.errors import KustomizeError
 from fluxkit.kustomize.fieldspec import FieldSpec, visit_path
 from fluxkit.kustomize.identity import Gvk
 from fluxkit.kustomize.resmap import ResMap
-from fluxkit.kustomize.tree import Linked, is_null, kind_name, write
+from fluxkit.kustomize.tree import Linked, Quoted, is_null, kind_name, new_string, write
 
 __all__ = ["MetadataTransformer"]
 
@@ -66,6 +66,7 @@ def _link(added: list[dict[str, Any]], entries: Mapping[str, str]) -> None:
     """Make entries that were added in several places of a resource one, as they are upstream."""
     for name, value in entries.items():
         holders = [mapping for mapping in added if type(mapping.get(name)) is _Added]
-        shared = Linked(value, holders) if len(holders) > 1 else value
+        single = new_string(value)
+        shared = Linked(value, holders, isinstance(single, Quoted)) if len(holders) > 1 else single
         for holder in holders:
             holder[name] = shared
