@@ -203,7 +203,7 @@ def test_all_kinds_cannot_be_watched_at_once(flux: Flux) -> None:
         (("events", "--types=Loud"), "type 'Loud' not supported. Supported types are Normal, Warning"),
         (("events", "--for", "ks/podinfo"), "'ks' is not a recognized Flux kind"),
         (("install", "--components=flagger"), "component flagger is not available"),
-        (("kustomize", "build", "--enable-helm", "."), "--enable-helm is not supported"),
+        (("kustomize", "build", "--enable-helm", "--helm-command=", "."), "must specify --helm-command"),
     ],
 )
 @pytest.mark.contract("CLI-029", "CLI-136", "CLI-159", "CLI-193", "CLI-197")
