@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxkit.controllers.bases import RemoteBases
-from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.building.bases import RemoteBases
+from fluxkit.controllers.building.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
 from fluxkit.kustomize import KustomizeError
 from testbed import Repository
 from testbed.githttp import GitHTTPServer

@@ -8,7 +8,7 @@ from fluxkit.api.meta import CustomHealthCheck
 from fluxkit.apply import HealthCheckFailed, StatusWatcher
 from fluxkit.apply.kstatus import StatusCode
 from fluxkit.cel import MAX_LENGTH, CELError, Condition
-from fluxkit.controllers.healthexprs import HealthExpressions
+from fluxkit.controllers.kustomization.healthexprs import HealthExpressions
 from fluxkit.kube import Client, ClusterConfig
 from fluxkit.objects import GroupVersionKind, Object, ObjectRef
 from tests.sandbox_fixture import SandboxServer, namespace, sandbox

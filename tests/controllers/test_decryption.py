@@ -8,14 +8,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from fluxkit.controllers.decryption import (
+from fluxkit.controllers.building.decryption import (
     DecryptedSources,
     DecryptionFailed,
     DecryptionKeys,
     decrypt_objects,
     decrypt_sources,
 )
-from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.building.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
 from fluxkit.objects import Object
 from fluxkit.sops import Deferred, Format, Rules, encrypt_file
 from tests.controllers.test_overlay import spec

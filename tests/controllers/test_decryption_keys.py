@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from fluxkit.api import Kustomization
 from fluxkit.controllers.accounts import account_of, own_account
-from fluxkit.controllers.decryption_keys import DecryptionKeysError, KeySource, load_key_source
+from fluxkit.controllers.building.decryption_keys import DecryptionKeysError, KeySource, load_key_source
 from fluxkit.controllers.options import ControllersOptions, OptionsError
 from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.kube import Client, ClusterConfig

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers.dependencies import (
+from fluxkit.controllers.kustomization.dependencies import (
     DependencyNotReady,
     InvalidReadyExpression,
     Node,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers.directives import Directives, InvalidDirective, PruneLimit, directives_changed
+from fluxkit.controllers.kustomization.directives import Directives, InvalidDirective, PruneLimit, directives_changed
 from fluxkit.kube import CacheEvent
 
 

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers import finalization
-from fluxkit.controllers.claims import Verdict
 from fluxkit.controllers.clusters import ClusterTokens
+from fluxkit.controllers.kustomization import finalization
+from fluxkit.controllers.kustomization.claims import Verdict
 from fluxkit.controllers.targets import Targets
 from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.kube import Client, ClusterConfig, PatchKind

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fluxkit.controllers.inputs import TreeIndex, TreeIndexes, fingerprint
-from fluxkit.controllers.manifests import BuildInputs
+from fluxkit.controllers.building.inputs import TreeIndex, TreeIndexes, fingerprint
+from fluxkit.controllers.building.manifests import BuildInputs
 
 TREE = {"apps/kustomization.yaml": "1", "apps/base/a.yaml": "2", "README.md": "3"}
 INPUTS = BuildInputs(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fluxkit.controllers.inputs import TreeIndex, fingerprint
-from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.building.inputs import TreeIndex, fingerprint
+from fluxkit.controllers.building.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
 from tests.controllers.test_overlay import spec, write
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  key: {value}\n"

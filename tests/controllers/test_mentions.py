@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fluxkit.controllers.mentions import mentioned
+from fluxkit.controllers.kustomization.mentions import mentioned
 from fluxkit.objects import GroupVersionKind, ObjectRef
 from tests.controllers.test_overlay import write
 from tests.controllers.test_spec_rules import kustomization

@@ -8,7 +8,7 @@ import pytest
 from fluxkit import yaml
 from fluxkit.api import Kustomization
 from fluxkit.api.kustomize import KustomizationSpec
-from fluxkit.controllers.overlay import OverlayError, generate_overlay
+from fluxkit.controllers.building.overlay import OverlayError, generate_overlay
 
 
 def spec(**fields: Any) -> KustomizationSpec:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers.health import health_refs
+from fluxkit.controllers.kustomization.health import health_refs
 from fluxkit.controllers.options import ControllersOptions, OptionsError
 from fluxkit.controllers.timing import effective_timeout, interval, retry_interval
 from fluxkit.objects import GroupVersionKind, ObjectRef

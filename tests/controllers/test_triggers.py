@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fluxkit.controllers.dependencies import in_dependency_order
-from fluxkit.controllers.triggers import (
+from fluxkit.controllers.kustomization.dependencies import in_dependency_order
+from fluxkit.controllers.kustomization.triggers import (
     INDEXERS,
     artifact_changed,
     became_ready,

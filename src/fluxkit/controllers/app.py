@@ -16,23 +16,19 @@ from typing import TextIO
 
 from fluxkit.api import GitRepository, Kustomization
 from fluxkit.apply import DriftWatch, StatusWatcher
-from fluxkit.controllers.attempt import Services
-from fluxkit.controllers.building import Builder
-from fluxkit.controllers.claims import Claims
+from fluxkit.controllers.building.builder import Builder
+from fluxkit.controllers.building.inputs import TreeIndexes
 from fluxkit.controllers.clusters import ClusterTokens
-from fluxkit.controllers.directives import directives_changed
-from fluxkit.controllers.findings import FindingMetrics
 from fluxkit.controllers.gitaccess import GitAccess
 from fluxkit.controllers.gitrepository import GitRepositoryReconciler
-from fluxkit.controllers.helmreleases import HelmReleases
-from fluxkit.controllers.inputs import TreeIndexes
-from fluxkit.controllers.kustomization import KustomizationReconciler
-from fluxkit.controllers.memory import MemoryStore
-from fluxkit.controllers.options import ControllersOptions
-from fluxkit.controllers.sources import OtherSources, SourceReader
-from fluxkit.controllers.targets import Targets
-from fluxkit.controllers.tokencache import TokenCache
-from fluxkit.controllers.triggers import (
+from fluxkit.controllers.kustomization.attempt import Services
+from fluxkit.controllers.kustomization.claims import Claims
+from fluxkit.controllers.kustomization.directives import directives_changed
+from fluxkit.controllers.kustomization.findings import FindingMetrics
+from fluxkit.controllers.kustomization.helmreleases import HelmReleases
+from fluxkit.controllers.kustomization.memory import MemoryStore
+from fluxkit.controllers.kustomization.reconciler import KustomizationReconciler
+from fluxkit.controllers.kustomization.triggers import (
     INDEXERS,
     artifact_changed,
     configured_by,
@@ -41,6 +37,10 @@ from fluxkit.controllers.triggers import (
     referrers_of,
     sharers_of,
 )
+from fluxkit.controllers.options import ControllersOptions
+from fluxkit.controllers.sources import OtherSources, SourceReader
+from fluxkit.controllers.targets import Targets
+from fluxkit.controllers.tokencache import TokenCache
 from fluxkit.kube import CacheEvent, Client, ClusterConfig, RequestRate
 from fluxkit.objects import GroupVersionKind, ObjectKey, ObjectRef
 from fluxkit.runtime import (
@@ -196,7 +196,7 @@ class _Process:
             WorkerPool(
                 options.build_workers,
                 memory_limit_bytes=options.build_memory,
-                preload=("fluxkit.controllers.manifests",),
+                preload=("fluxkit.controllers.building.manifests",),
             )
         )
         drift = await enter(

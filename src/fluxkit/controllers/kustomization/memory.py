@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from fluxkit.apply import AppliedState
-from fluxkit.controllers.inputs import TreeIndex, fingerprint
-from fluxkit.controllers.manifests import BuildInputs, Manifests
+from fluxkit.controllers.building.inputs import TreeIndex, fingerprint
+from fluxkit.controllers.building.manifests import BuildInputs, Manifests
 from fluxkit.objects import ObjectKey
 
 __all__ = ["BuildRecord", "Memory", "MemoryStore"]

@@ -1,15 +1,15 @@
 """Whether a new revision of a source changes anything for a build that was done before.
 
 A build tells which files it read, which folders it listed and which names it found missing
-(:class:`~fluxkit.controllers.manifests.BuildInputs`). The fingerprint of just those, taken over the content hashes that
-the artifact store computes while unpacking, is equal exactly if building again would give the same objects.
+(:class:`~.manifests.BuildInputs`). The fingerprint of just those, taken over the content hashes that the artifact store
+computes while unpacking, is equal exactly if building again would give the same objects.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from fluxkit.controllers.manifests import BuildInputs
+from fluxkit.controllers.building.manifests import BuildInputs
 
 __all__ = ["TreeIndex", "TreeIndexes", "fingerprint"]
 

@@ -7,6 +7,7 @@ from fluxkit import timestamps
 from fluxkit.api import Artifact, Kustomization
 from fluxkit.api.meta import ResourceInventory, ResourceRef
 from fluxkit.apply import Inventory, InventoryError
+from fluxkit.controllers.failures import StepFailed
 from fluxkit.controllers.history import upsert_snapshot
 from fluxkit.controllers.report import StatusReport
 from fluxkit.controllers.timing import effective_timeout
@@ -14,23 +15,7 @@ from fluxkit.durations import format_duration
 from fluxkit.objects import ObjectRef
 from fluxkit.runtime import conditions
 
-__all__ = ["AttemptStatus", "Held", "StepFailed", "elapsed"]
-
-
-class StepFailed(Exception):
-    """A step of the attempt failed: ``reason`` is that of the Ready condition, the text its message.
-
-    ``event`` is what the event says, by default the same.
-    """
-
-    def __init__(self, reason: str, message: str, *, event: str = "") -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.event = event or message
-
-
-class Held(StepFailed):
-    """Everything was done that may be done without somebody's decision; it has been told, and a retry is pointless."""
+__all__ = ["AttemptStatus", "elapsed"]
 
 
 class AttemptStatus:

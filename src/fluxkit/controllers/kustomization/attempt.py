@@ -37,21 +37,22 @@ from fluxkit.apply import (
     Target as IgnoreTarget,
 )
 from fluxkit.apply.differences import MISSING
-from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed
-from fluxkit.controllers.building import Build, Builder, check_encryption
-from fluxkit.controllers.claims import Claims
-from fluxkit.controllers.directives import Directives
-from fluxkit.controllers.events import KustomizationEvents
-from fluxkit.controllers.findings import Finding, FindingMetrics, Findings
-from fluxkit.controllers.health import HealthCheck, health_refs
-from fluxkit.controllers.healthexprs import HealthExpressions
-from fluxkit.controllers.healthystore import HealthyStore
-from fluxkit.controllers.inputs import TreeIndex, TreeIndexes, fingerprint
-from fluxkit.controllers.manifests import Manifests
-from fluxkit.controllers.memory import BuildRecord, Memory, MemoryStore
+from fluxkit.controllers.building.builder import Build, Builder, check_encryption
+from fluxkit.controllers.building.inputs import TreeIndex, TreeIndexes, fingerprint
+from fluxkit.controllers.building.manifests import Manifests
+from fluxkit.controllers.failures import Held, StepFailed
+from fluxkit.controllers.kustomization.attempt_status import AttemptStatus
+from fluxkit.controllers.kustomization.claims import Claims
+from fluxkit.controllers.kustomization.directives import Directives
+from fluxkit.controllers.kustomization.events import KustomizationEvents
+from fluxkit.controllers.kustomization.findings import Finding, FindingMetrics, Findings
+from fluxkit.controllers.kustomization.health import HealthCheck, health_refs
+from fluxkit.controllers.kustomization.healthexprs import HealthExpressions
+from fluxkit.controllers.kustomization.healthystore import HealthyStore
+from fluxkit.controllers.kustomization.memory import BuildRecord, Memory, MemoryStore
+from fluxkit.controllers.kustomization.pruning import plan_prune
+from fluxkit.controllers.kustomization.rollback import Rollback
 from fluxkit.controllers.options import ControllersOptions
-from fluxkit.controllers.pruning import plan_prune
-from fluxkit.controllers.rollback import Rollback
 from fluxkit.controllers.sources import Source
 from fluxkit.controllers.targets import Target, TargetError, Targets
 from fluxkit.controllers.timing import interval

@@ -20,15 +20,15 @@ from dataclasses import dataclass, field
 from fluxkit.api import Artifact, DecodeError, Kustomization
 from fluxkit.apply import Inventory, InventoryError
 from fluxkit.apply.inventory import encode_id
-from fluxkit.controllers.attempt_status import StepFailed
-from fluxkit.controllers.building import Builder
-from fluxkit.controllers.findings import Finding
-from fluxkit.controllers.inputs import TreeIndexes, fingerprint
-from fluxkit.controllers.memory import MemoryStore
-from fluxkit.controllers.mentions import mentioned
+from fluxkit.controllers.building.builder import Builder
+from fluxkit.controllers.building.inputs import TreeIndexes, fingerprint
+from fluxkit.controllers.failures import StepFailed
+from fluxkit.controllers.kustomization.findings import Finding
+from fluxkit.controllers.kustomization.memory import MemoryStore
+from fluxkit.controllers.kustomization.mentions import mentioned
+from fluxkit.controllers.kustomization.triggers import BY_OBJECT, BY_SOURCE
 from fluxkit.controllers.sources import AccessDenied, SourceNotFound, SourceReader, source_key
 from fluxkit.controllers.targets import TargetError, Targets
-from fluxkit.controllers.triggers import BY_OBJECT, BY_SOURCE
 from fluxkit.kube import WatchCache
 from fluxkit.kube.errors import KubeError, NoMatch
 from fluxkit.objects import GroupVersionKind, Object, ObjectKey, ObjectRef, key_of, metadata_of, ref_of

@@ -9,8 +9,8 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Gauge
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers.directives import PREFIX
-from fluxkit.controllers.events import KustomizationEvents
+from fluxkit.controllers.kustomization.directives import PREFIX
+from fluxkit.controllers.kustomization.events import KustomizationEvents
 from fluxkit.objects import ObjectKey
 from fluxkit.runtime import conditions
 

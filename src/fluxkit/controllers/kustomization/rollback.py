@@ -2,7 +2,7 @@
 
 A revision that fails its health checks is given up in the status before anything else happens, so that a process that
 is killed goes on where it was: the same objects are not tried again until the source or the spec changes what they
-would be. What passed its health checks is kept complete (:mod:`fluxkit.controllers.healthystore`) before the status
+would be. What passed its health checks is kept complete (:mod:`~.healthystore`) before the status
 points to it, and what was kept before goes only afterwards.
 """
 
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from fluxkit.api import Kustomization
 from fluxkit.api.kustomize import HealthyRevision
-from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed
-from fluxkit.controllers.findings import Finding, Findings
-from fluxkit.controllers.healthystore import HealthyStore, HealthyStoreError
-from fluxkit.controllers.manifests import BuildInputs, Manifests
+from fluxkit.controllers.building.manifests import BuildInputs, Manifests
+from fluxkit.controllers.failures import Held, StepFailed
+from fluxkit.controllers.kustomization.attempt_status import AttemptStatus
+from fluxkit.controllers.kustomization.findings import Finding, Findings
+from fluxkit.controllers.kustomization.healthystore import HealthyStore, HealthyStoreError
 from fluxkit.kube.errors import KubeError
 from fluxkit.objects import Object
 from fluxkit.runtime import conditions

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from fluxkit.api import Kustomization
 from fluxkit.apply import ChangeSet, DriftWatch, HealthCheckFailed, StatusWatcher
 from fluxkit.apply.kstatus import Status
-from fluxkit.controllers.attempt_status import AttemptStatus, StepFailed, elapsed
-from fluxkit.controllers.events import KustomizationEvents
-from fluxkit.controllers.healthexprs import HealthExpressions
+from fluxkit.controllers.failures import StepFailed
+from fluxkit.controllers.kustomization.attempt_status import AttemptStatus, elapsed
+from fluxkit.controllers.kustomization.events import KustomizationEvents
+from fluxkit.controllers.kustomization.healthexprs import HealthExpressions
 from fluxkit.controllers.targets import Target
 from fluxkit.durations import format_duration
 from fluxkit.objects import GroupKind, GroupVersionKind, Object, ObjectKey, ObjectRef, gvk_of

@@ -8,8 +8,8 @@ import asyncio
 
 from fluxkit.api import Kustomization
 from fluxkit.apply import ApplySet, ChangeSet, DeleteFailed, HealthCheckFailed, Inventory, Owner, StatusWatcher
-from fluxkit.controllers.attempt import Services
-from fluxkit.controllers.events import KustomizationEvents
+from fluxkit.controllers.kustomization.attempt import Services
+from fluxkit.controllers.kustomization.events import KustomizationEvents
 from fluxkit.controllers.targets import Target, TargetError
 from fluxkit.controllers.timing import effective_timeout
 from fluxkit.kube.errors import KubeError

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fluxkit.api import Kustomization
-from fluxkit.controllers.overlay import KUSTOMIZATION_FILES
+from fluxkit.controllers.building.overlay import KUSTOMIZATION_FILES
 from fluxkit.objects import ObjectRef
 
 __all__ = ["mentioned"]

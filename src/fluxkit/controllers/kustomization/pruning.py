@@ -1,6 +1,6 @@
 """The prune step of an attempt: which of the objects that left Git go, which stay for now, and why.
 
-Stay: what another Kustomization claims (:mod:`fluxkit.controllers.claims`), what may belong to one that cannot be
+Stay: what another Kustomization claims (:mod:`~.claims`), what may belong to one that cannot be
 asked, and everything when there is more of it than ``fluxkit.dev/prune-limit`` lets go unasked. What stays remains in
 the inventory, which is all the state that there is: each run decides anew.
 """
@@ -13,9 +13,9 @@ from fluxkit.api import Artifact, Kustomization
 from fluxkit.apply import Inventory, Owner
 from fluxkit.apply.concurrency import map_bounded
 from fluxkit.apply.inventory import encode_id
-from fluxkit.controllers.claims import Claims
-from fluxkit.controllers.directives import PREFIX, Directives
-from fluxkit.controllers.findings import Finding, Findings
+from fluxkit.controllers.kustomization.claims import Claims
+from fluxkit.controllers.kustomization.directives import PREFIX, Directives
+from fluxkit.controllers.kustomization.findings import Finding, Findings
 from fluxkit.controllers.targets import Target
 from fluxkit.kube.errors import Forbidden, KubeError, NotFound
 from fluxkit.objects import ObjectKey, ObjectRef

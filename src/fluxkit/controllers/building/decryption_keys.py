@@ -15,9 +15,9 @@ from typing import Final
 
 from fluxkit.api import Kustomization
 from fluxkit.controllers.accounts import AccountTokens
+from fluxkit.controllers.building.vault_login import VaultLogin
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.tokencache import TokenCache
-from fluxkit.controllers.vault_login import VaultLogin
 from fluxkit.kube import Client
 from fluxkit.kube.errors import KubeError, NotFound
 from fluxkit.objects import GroupVersionKind, ObjectKey, annotations_of

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from fluxkit import yaml
 from fluxkit.api.kustomize import KustomizationSpec
-from fluxkit.controllers.bases import RemoteBases
-from fluxkit.controllers.decryption import (
+from fluxkit.controllers.building.bases import RemoteBases
+from fluxkit.controllers.building.decryption import (
     DecryptedSources,
     DecryptionFailed,
     DecryptionKeys,
     decrypt_objects,
     decrypt_sources,
 )
-from fluxkit.controllers.overlay import OverlayError, generate_overlay
-from fluxkit.controllers.substitution import SubstitutionFailed, mentions, substitute_objects
+from fluxkit.controllers.building.overlay import OverlayError, generate_overlay
+from fluxkit.controllers.building.substitution import SubstitutionFailed, mentions, substitute_objects
 from fluxkit.kustomize import BuildOptions, KustomizeError
 from fluxkit.kustomize import build as kustomize_build
 from fluxkit.objects import Object, gvk_of, key_of

@@ -14,13 +14,13 @@ import orjson
 from fluxkit.api import Kustomization
 from fluxkit.api.kustomize import KustomizationSpec
 from fluxkit.api.resource import encode_part
-from fluxkit.controllers.attempt_status import StepFailed
-from fluxkit.controllers.decryption import DecryptionKeys, is_exempt
-from fluxkit.controllers.decryption_keys import DecryptionKeysError, KeySource, load_key_source
-from fluxkit.controllers.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.building.decryption import DecryptionKeys, is_exempt
+from fluxkit.controllers.building.decryption_keys import DecryptionKeysError, KeySource, load_key_source
+from fluxkit.controllers.building.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.building.variables import VariablesError, load_variables
+from fluxkit.controllers.failures import StepFailed
 from fluxkit.controllers.options import ControllersOptions
 from fluxkit.controllers.tokencache import TokenCache
-from fluxkit.controllers.variables import VariablesError, load_variables
 from fluxkit.kube import Client
 from fluxkit.objects import Object, gvk_of, subject
 from fluxkit.runtime import WorkerError, WorkerPool

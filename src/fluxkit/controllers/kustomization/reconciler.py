@@ -11,9 +11,10 @@ from typing import Never
 from fluxkit import timestamps
 from fluxkit.api import DecodeError, Kustomization
 from fluxkit.cel import CELError
-from fluxkit.controllers.attempt import Attempt, FetchSuperseded, Services
-from fluxkit.controllers.attempt_status import AttemptStatus, Held, StepFailed, elapsed
-from fluxkit.controllers.dependencies import (
+from fluxkit.controllers.failures import Held, StepFailed
+from fluxkit.controllers.kustomization.attempt import Attempt, FetchSuperseded, Services
+from fluxkit.controllers.kustomization.attempt_status import AttemptStatus, elapsed
+from fluxkit.controllers.kustomization.dependencies import (
     HELM_RELEASE,
     KUSTOMIZATION,
     DependencyNotReady,
@@ -23,16 +24,16 @@ from fluxkit.controllers.dependencies import (
     closure,
     find_cycle,
 )
-from fluxkit.controllers.directives import Directives, InvalidDirective
-from fluxkit.controllers.events import KustomizationEvents
-from fluxkit.controllers.finalization import finalize
-from fluxkit.controllers.findings import Finding
-from fluxkit.controllers.healthexprs import HealthExpressions
-from fluxkit.controllers.helmreleases import HelmReleases
+from fluxkit.controllers.kustomization.directives import Directives, InvalidDirective
+from fluxkit.controllers.kustomization.events import KustomizationEvents
+from fluxkit.controllers.kustomization.finalization import finalize
+from fluxkit.controllers.kustomization.findings import Finding
+from fluxkit.controllers.kustomization.healthexprs import HealthExpressions
+from fluxkit.controllers.kustomization.helmreleases import HelmReleases
+from fluxkit.controllers.kustomization.triggers import dependants_by_fate
 from fluxkit.controllers.report import StatusReport
 from fluxkit.controllers.sources import AccessDenied, Source, SourceNotFound, SourceReader
 from fluxkit.controllers.timing import effective_timeout, interval, retry_interval
-from fluxkit.controllers.triggers import dependants_by_fate
 from fluxkit.durations import format_duration
 from fluxkit.kube import WatchCache
 from fluxkit.objects import Object, ObjectKey

@@ -8,8 +8,8 @@ are looked up in indexes of the shared watch cache, so that a change costs what 
 from collections.abc import Callable, Iterable
 
 from fluxkit.api import DecodeError, Kustomization
-from fluxkit.controllers.dependencies import KUSTOMIZATION, dependency_nodes, in_dependency_order
-from fluxkit.controllers.findings import Finding
+from fluxkit.controllers.kustomization.dependencies import KUSTOMIZATION, dependency_nodes, in_dependency_order
+from fluxkit.controllers.kustomization.findings import Finding
 from fluxkit.controllers.sources import source_key
 from fluxkit.kube import CacheEvent, WatchCache
 from fluxkit.objects import Object, ObjectKey, gvk_of, key_of, metadata_of
