@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxkit.controllers.bases import RemoteBases
+from fluxkit.controllers.building.bases import RemoteBases
 from fluxkit.kustomize import BuildOptions, BuildResult, KustomizeError, build
 from testbed import Repository
 from testbed.githttp import GitHTTPServer

@@ -16,7 +16,7 @@ from fluxkit.cli.command import FluxCommand, FluxGroup, Lazy, flag, switch
 from fluxkit.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from fluxkit.controllers.bases import RemoteBases
+    from fluxkit.controllers.building.bases import RemoteBases
     from fluxkit.kustomize import BuildOptions, BuildResult, FunctionRunner, HelmRenderer
 
 __all__ = ["kustomize"]
@@ -139,7 +139,7 @@ class _Remote:
 
     def _get(self) -> "RemoteBases":
         if self._bases is None:
-            from fluxkit.controllers.bases import RemoteBases
+            from fluxkit.controllers.building.bases import RemoteBases
 
             self._bases = RemoteBases(_scratch(self._kept), environment=os.environ)
         return self._bases
