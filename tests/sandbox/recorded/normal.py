@@ -15,6 +15,9 @@ _VERSIONS = re.compile(
 )
 _AGE = re.compile(r"^(\d+[smh])+$|^<invalid>$")
 _PATCHED = re.compile(r'(Invalid value: )"(?:\{|map\[).*?(?<!\\)": ')
+_UNORDERED = re.compile(r'unknown field "[^"]*"(?:, unknown field "[^"]*")+|(?<=RBAC: \[)[^]]*')
+"""Lists that Go tells in the random order of its maps, or of its caches."""
+_PROBLEMS = "errors:\n"
 _TOKEN = re.compile(r"\beyJ[\w.-]{40,}")
 
 
@@ -50,6 +53,10 @@ class Normal:
         text = _TIME.sub("<time>", text)
         text = _ADDRESS.sub("<address>", text)
         text = _TOKEN.sub("<token>", text)
+        text = _UNORDERED.sub(lambda match: ", ".join(sorted(match[0].split(", "))), text)
+        head, found, problems = text.partition(_PROBLEMS)
+        if found:
+            text = head + found + "\n".join(sorted(problems.split("\n")))
         text = _PATCHED.sub(r"\1<patched object>: ", text)
         return _VERSIONS.sub(r"\1<rv>", text)
 
