@@ -153,6 +153,8 @@ _PENDING = frozenset(["pods", "persistentvolumeclaims", "persistentvolumes"])
 """Kinds that are born with the phase Pending."""
 
 _STANDARD_FINALIZERS = frozenset(["kubernetes", "orphan", "foregroundDeletion"])
+_GENERIC_METADATA = frozenset({"apiextensions.k8s.io", "apiregistration.k8s.io"})
+"""Groups whose servers check metadata as that of custom resources is checked."""
 _PATH_SEGMENT_NAMES = frozenset([RBAC, "apiregistration.k8s.io"])
 _LABEL_NAMES = frozenset(["namespaces", "services"])
 
@@ -330,7 +332,8 @@ def validate_metadata(resource: Resource, new: Object, old: Object | None) -> li
         problem = names.is_qualified_name(finalizer)
         if problem:
             causes.append(Cause.invalid("metadata.finalizers", finalizer, problem))
-        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS and resource.custom is None:
+        judged = resource.custom is None and resource.group not in _GENERIC_METADATA
+        if judged and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
             index = metadata["finalizers"].index(finalizer)
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             causes.append(Cause.invalid(f"metadata.finalizers[{index}]", finalizer, detail))

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-__all__ = ["Normal"]
+__all__ = ["Normal", "without_ages"]
 
 _UID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -68,7 +68,6 @@ class Normal:
         if isinstance(metadata, dict):
             made["metadata"] = self._metadata(metadata, made["metadata"], given)
         if given.get("kind") == "Table":
-            made["rows"] = [{**row, "cells": _without_ages(row["cells"])} for row in made.get("rows") or ()]
             for column in made.get("columnDefinitions") or ():
                 # The sandbox does not carry upstream's documentation.
                 column.pop("description", None)
@@ -104,5 +103,17 @@ def _sort_causes(status: dict[str, Any]) -> None:
         status["message"] = head + found
 
 
-def _without_ages(cells: list[Any]) -> list[Any]:
-    return ["<age>" if isinstance(cell, str) and _AGE.match(cell) else cell for cell in cells]
+def without_ages(answer: Any) -> Any:
+    """An answer whose tables do not tell how old things are."""
+    if isinstance(answer, list):
+        return [without_ages(each) for each in answer]
+    if not isinstance(answer, dict):
+        return answer
+    if answer.get("kind") != "Table":
+        return {key: without_ages(value) for key, value in answer.items()}
+    rows = [{**row, "cells": [_ageless(cell) for cell in row["cells"]]} for row in answer.get("rows") or ()]
+    return {**answer, "rows": rows}
+
+
+def _ageless(cell: Any) -> Any:
+    return "<age>" if isinstance(cell, str) and _AGE.match(cell) else cell

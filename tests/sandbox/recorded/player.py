@@ -11,7 +11,7 @@ from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.sandbox.recorded.normal import Normal
+from tests.sandbox.recorded.normal import Normal, without_ages
 from tests.sandbox.recorded.steps import COMPACT, Case, Step
 
 __all__ = ["Player"]
@@ -82,7 +82,7 @@ class Player:
                 continue
             status, headers, answer = (self._watch if step.events else self._send)(step, namespace, raw)
             raw.append(answer)
-            entry = [status, normal.answer(_picked(answer, step.pick))]
+            entry = [status, normal.answer(_picked(without_ages(answer), step.pick))]
             warnings = _warnings(headers)
             if warnings:
                 entry.append(sorted(normal.answer(warnings)))
@@ -99,8 +99,10 @@ class Player:
             found = not step.finds or _filled(step.finds, namespace, raw) in json.dumps(
                 answer[2], separators=(",", ":")
             )
-            if (answer[0] == step.until and found) or time.monotonic() > deadline:
+            if answer[0] == step.until and found:
                 return answer
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{step.method} {step.path} never answered {step.until} {step.finds}: {answer}")
             time.sleep(_PAUSE)
 
     def _send(self, step: Step, namespace: str, raw: Sequence[Any]) -> tuple[int, Message, Any]:

@@ -158,12 +158,14 @@ CASES = (
     ),
     case(
         "access: groups and cluster roles",
-        post(BINDINGS, binding("b", "ClusterRole", "view", {"kind": "Group", "apiGroup": RBAC, "name": "team@{ns}"})),
+        post(CLUSTER_ROLES, {**role("{ns}-g", rule("get,list")), "kind": "ClusterRole"}),
+        post(BINDINGS, binding("b", "ClusterRole", "{ns}-g", {"kind": "Group", "apiGroup": RBAC, "name": "team@{ns}"})),
         _allowed(rule("get"), group="team@{ns}"),
         as_user(get(CM, pick="kind"), JANE, "team@{ns}"),
         as_user(get(SECRET), JANE, "team@{ns}"),
         as_user(post(CM, cm("a")), JANE, "team@{ns}"),
         as_user(get("/api/v1/configmaps"), JANE, "team@{ns}"),
+        delete(f"{CLUSTER_ROLES}/{{ns}}-g"),
     ),
     case(
         "access: a missing role",
@@ -292,10 +294,8 @@ CASES = (
         post(f"{ACCOUNTS}/robot/token", {"spec": {"expirationSeconds": 3600}}, pick="spec"),
         Step("GET", CM, headers={"Authorization": "Bearer {token:1}"}),
         Step("GET", "/apis/authentication.k8s.io/v1", headers={"Authorization": "Bearer {token:1}"}, pick="kind"),
-        post(
-            BINDINGS,
-            binding("b", "ClusterRole", "view", {"kind": "ServiceAccount", "name": "robot", "namespace": "{ns}"}),
-        ),
+        post(ROLES, role("r", rule("list"))),
+        post(BINDINGS, binding("b", "Role", "r", {"kind": "ServiceAccount", "name": "robot", "namespace": "{ns}"})),
         _allowed(rule("list"), "system:serviceaccount:{ns}:robot"),
         Step("GET", CM, headers={"Authorization": "Bearer {token:1}"}, pick="kind"),
         post(
