@@ -57,9 +57,10 @@ async def test_changes_are_applied_and_removals_pruned(fleet: Fleet) -> None:
 async def test_without_prune_removals_are_forgotten(fleet: Fleet) -> None:
     for name in "ab":
         fleet.repository.write(f"app/{name}.yaml", config_map(name, fleet.namespace))
-    await fleet.repository.push("start")
+    revision = await fleet.repository.push("start")
     await fleet.follow()
     await fleet.kustomize("app", "./app", prune=False)
+    await fleet.applied("app", revision)
     fleet.repository.remove("app/b.yaml")
     applied = await fleet.applied("app", await fleet.push())
     assert applied.status.inventory is not None

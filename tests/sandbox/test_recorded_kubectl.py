@@ -33,6 +33,8 @@ def _kubectl() -> tuple[Path | None, str]:
 
 KUBECTL, MINOR = _kubectl()
 
+pytestmark = pytest.mark.xdist_group("kubectl")  # one session of commands for all of them
+
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Output]]:
