@@ -8,14 +8,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from fluxkit.controllers.building.decryption import (
-    DecryptedSources,
-    DecryptionFailed,
-    DecryptionKeys,
-    decrypt_objects,
-    decrypt_sources,
-)
+from fluxkit.controllers.building.decryption import decrypt_objects, decrypt_sources
 from fluxkit.controllers.building.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.building.plaintext import DecryptedSources, DecryptionFailed, DecryptionKeys
 from fluxkit.objects import Object
 from fluxkit.sops import Deferred, Format, Rules, encrypt_file
 from tests.controllers.test_overlay import spec

@@ -14,9 +14,10 @@ import orjson
 from fluxkit.api import Kustomization
 from fluxkit.api.kustomize import KustomizationSpec
 from fluxkit.api.resource import encode_part
-from fluxkit.controllers.building.decryption import DecryptionKeys, is_exempt
+from fluxkit.controllers.building.decryption import is_exempt
 from fluxkit.controllers.building.decryption_keys import DecryptionKeysError, KeySource, load_key_source
 from fluxkit.controllers.building.manifests import BuildFailed, BuildRequest, Manifests, build_manifests
+from fluxkit.controllers.building.plaintext import DecryptionKeys
 from fluxkit.controllers.building.variables import VariablesError, load_variables
 from fluxkit.controllers.failures import StepFailed
 from fluxkit.controllers.options import ControllersOptions

@@ -10,67 +10,25 @@ Which files and fields are decrypted, in which format, and the texts of errors f
 import base64
 import binascii
 import posixpath
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fluxkit import yaml
+from fluxkit.controllers.building.plaintext import DecryptedSources, DecryptionFailed, DecryptionKeys
 from fluxkit.objects import Object, annotations_of, gvk_of, key_of
 from fluxkit.securejoin import UnsafePath, secure_join
 from fluxkit.sops import Decrypter, Deferred, Format, MasterKey, MasterKeyError, SopsError, decrypt_file, decrypt_object
-from fluxkit.sops.answers import Answers, decrypter
+from fluxkit.sops.answers import decrypter
 
-__all__ = ["DecryptedSources", "DecryptionFailed", "DecryptionKeys", "decrypt_objects", "decrypt_sources", "is_exempt"]
+__all__ = ["decrypt_objects", "decrypt_sources", "is_exempt"]
 
 _KUSTOMIZATION_FILES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _DECRYPT_KEY: Final = "kustomize.toolkit.fluxcd.io/decrypt"
 _MAX_BYTES: Final = 5 << 20
-_WORD: Final = re.compile(rb"[^\s=:,'\"\[\]{}]+")
-_SHORTEST_SECRET: Final = 4
-
-
-class DecryptionFailed(Exception):
-    """The text names file or object and what was tried, and holds nothing decrypted."""
-
-
-@dataclass(frozen=True, slots=True)
-class DecryptionKeys:
-    """What there is to decrypt with."""
-
-    age: tuple[str, ...] = field(default=(), repr=False)
-    """Identity files."""
-    answers: Answers = field(default_factory=dict, repr=False)
-    """What key services have said."""
-
-    def decrypter(self) -> Decrypter:
-        try:
-            return decrypter(self.age, self.answers)
-        except MasterKeyError as error:
-            raise DecryptionFailed(str(error)) from None
-
-
-@dataclass(slots=True)
-class DecryptedSources:
-    """Files in the clear by path relative to the root, and which files the result depends on."""
-
-    files: dict[str, bytes] = field(default_factory=dict, repr=False)
-    read: set[str] = field(default_factory=set)
-    absent: set[str] = field(default_factory=set)
-
-    def redacted(self, text: str, root: Path) -> str:
-        """A message of the build without what only decryption has brought to light."""
-        for path, plain in self.files.items():
-            encrypted = (root / path).read_bytes()
-            lines = {line.strip() for line in plain.splitlines()}
-            for part in sorted(lines | set(_WORD.findall(plain)), key=len, reverse=True):
-                if len(part) >= _SHORTEST_SECRET and part not in encrypted:
-                    text = text.replace(part.decode("utf-8", "replace"), "<redacted>")
-        return text
 
 
 class _NoDirectory(Exception):
@@ -83,7 +41,7 @@ def decrypt_sources(root: Path, directory: str, shadows: Mapping[str, bytes], ke
     ``directory`` and the keys of ``shadows`` (files in place of those on disk) are relative to ``root``. Raises
     :class:`DecryptionFailed` and :class:`~fluxkit.sops.Deferred`.
     """
-    walk = _SourceWalk(root, shadows, keys.decrypter())
+    walk = _SourceWalk(root, shadows, _decrypter(keys))
     try:
         walk.visit(directory)
     except _NoDirectory:
@@ -227,7 +185,7 @@ def _texts(document: Mapping[str, Any], name: str) -> list[str]:
 
 def decrypt_objects(objects: list[Object], keys: DecryptionKeys) -> list[Object]:
     """The objects in the clear. Raises :class:`DecryptionFailed` and :class:`~fluxkit.sops.Deferred`."""
-    decrypt = keys.decrypter()
+    decrypt = _decrypter(keys)
     result: list[Object] = []
     deferred: list[MasterKey] = []
     for obj in objects:
@@ -242,6 +200,13 @@ def decrypt_objects(objects: list[Object], keys: DecryptionKeys) -> list[Object]
     if deferred:
         raise Deferred(deferred)
     return result
+
+
+def _decrypter(keys: DecryptionKeys) -> Decrypter:
+    try:
+        return decrypter(keys.age, keys.answers)
+    except MasterKeyError as error:
+        raise DecryptionFailed(str(error)) from None
 
 
 def is_exempt(obj: Object) -> bool:

@@ -16,14 +16,8 @@ from pathlib import Path
 from fluxkit import yaml
 from fluxkit.api.kustomize import KustomizationSpec
 from fluxkit.controllers.building.bases import RemoteBases
-from fluxkit.controllers.building.decryption import (
-    DecryptedSources,
-    DecryptionFailed,
-    DecryptionKeys,
-    decrypt_objects,
-    decrypt_sources,
-)
-from fluxkit.controllers.building.overlay import OverlayError, generate_overlay
+from fluxkit.controllers.building.overlay import Overlay, OverlayError, generate_overlay
+from fluxkit.controllers.building.plaintext import DecryptedSources, DecryptionFailed, DecryptionKeys
 from fluxkit.controllers.building.substitution import SubstitutionFailed, mentions, substitute_objects
 from fluxkit.kustomize import BuildOptions, KustomizeError
 from fluxkit.kustomize import build as kustomize_build
@@ -83,13 +77,7 @@ def build_manifests(request: BuildRequest) -> Manifests:
         overlay = generate_overlay(request.root, request.path, request.spec)
     except (OverlayError, yaml.YAMLError) as error:
         raise BuildFailed(str(error)) from None
-    sources = DecryptedSources()
-    if request.decryption is not None:
-        try:
-            shadows = {overlay.path: overlay.content}
-            sources = decrypt_sources(request.root, request.path, shadows, request.decryption)
-        except DecryptionFailed as error:
-            raise BuildFailed(f"error decrypting sources: {error}") from None
+    sources = _sources(request, overlay)
     with tempfile.TemporaryDirectory(prefix="fluxkit-bases-") as scratch:
         bases = RemoteBases(Path(scratch)) if request.allow_remote_bases else None
         options = BuildOptions(
@@ -111,11 +99,7 @@ def build_manifests(request: BuildRequest) -> Manifests:
         if not (key.name and obj.get("kind") and obj.get("apiVersion")):
             raise BuildFailed(f"failed to decode Kubernetes apiVersion, kind and name from: {_summary(obj)}")
     changed = request.decryption is not None or request.spec.post_build is not None
-    if request.decryption is not None:
-        try:
-            objects = decrypt_objects(objects, request.decryption)
-        except DecryptionFailed as error:
-            raise BuildFailed(str(error)) from None
+    objects = _in_the_clear(request, objects)
     if request.spec.post_build is not None:
         variables = dict(request.variables)
         variables.update({name: value.replace("\n", "") for name, value in request.spec.post_build.substitute.items()})
@@ -135,6 +119,29 @@ def build_manifests(request: BuildRequest) -> Manifests:
     )
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     return Manifests([obj for obj in _expand_lists(objects) if not _is_kustomize_config(obj)], digest, inputs)
+
+
+def _sources(request: BuildRequest, overlay: Overlay) -> DecryptedSources:
+    """The encrypted files that the build reads, in the clear."""
+    if request.decryption is None:
+        return DecryptedSources()
+    from fluxkit.controllers.building.decryption import decrypt_sources
+
+    try:
+        return decrypt_sources(request.root, request.path, {overlay.path: overlay.content}, request.decryption)
+    except DecryptionFailed as error:
+        raise BuildFailed(f"error decrypting sources: {error}") from None
+
+
+def _in_the_clear(request: BuildRequest, objects: list[Object]) -> list[Object]:
+    if request.decryption is None:
+        return objects
+    from fluxkit.controllers.building.decryption import decrypt_objects
+
+    try:
+        return decrypt_objects(objects, request.decryption)
+    except DecryptionFailed as error:
+        raise BuildFailed(str(error)) from None
 
 
 def _located(error: KustomizeError, root: Path) -> str:
